@@ -1,0 +1,1 @@
+//! Where rules live: the kernel's nf_tables.

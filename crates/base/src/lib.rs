@@ -1,0 +1,1 @@
+//! Addresses, masks, names, numbers and error kinds: the words every room speaks.

@@ -1,0 +1,1 @@
+//! The extensions: one file a match, one file a target.

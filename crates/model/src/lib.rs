@@ -1,0 +1,1 @@
+//! Rules, chains, tables and the edits on them.

@@ -1,0 +1,1 @@
+//! The iptables command line, save files and list layouts: text to model and back.

@@ -1,0 +1,1 @@
+//! The only room with unsafe: sockets, socket options, namespaces, interface names.
