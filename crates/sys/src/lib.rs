@@ -1,1 +1,14 @@
 //! The only room with unsafe: sockets, socket options, namespaces, interface names.
+//!
+//! Every call into C is wrapped once, with its errors typed and its SAFETY argument beside it; where rustix has a safe
+//! wrapper that is used instead.
+
+pub mod clock;
+pub mod errno;
+pub mod interface;
+pub mod ipset;
+pub mod lock;
+pub mod namespace;
+pub mod netlink;
+pub mod signal;
+mod sockopt;
