@@ -1,1 +1,12 @@
-//! Rules, chains, tables and the edits on them.
+//! Rules, chains and tables, and the edits on them: what text is turned into, and what the kernel's
+//! bytes are read as.
+
+mod chain;
+mod edit;
+mod rule;
+mod table;
+
+pub use chain::{Base, Chain, ChainName, ChainNameError, Hook, Listed, Policy};
+pub use edit::{Command, Edit, Place};
+pub use rule::{Action, Entry, ForeignRule, Rule};
+pub use table::{BaseChain, ChainKind, TableName};

@@ -1,0 +1,158 @@
+//! The closed lists of matches and targets: an enum of the values, a static table of the kinds.
+//! Behaviour lives in the extensions; here is delegation only.
+
+use crate::{ArgError, ArgWriter, Args, DecodeCx, DecodeError, Extension, ListWriter, ParseCx};
+use crate::{Revision, Spec, View, matches, targets};
+use oxtables_base::{Family, Neg};
+use oxtables_wire::nft::cond::Item;
+use oxtables_wire::nl::Writer;
+
+/// An extension this version does not know, or whose bytes it cannot explain. It is kept, shown as
+/// foreign, written back bit by bit, and never evaluated.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Foreign {
+    /// The kernel's name of it.
+    pub name: Box<[u8]>,
+    /// The revision of its bytes.
+    pub rev: u8,
+    /// Its bytes.
+    pub bytes: Box<[u8]>,
+}
+
+/// What an extension knows of the rule whose native expressions it reads or writes.
+#[derive(Clone, Copy, Debug)]
+pub struct NativeCx {
+    /// The rule's family.
+    pub family: Family,
+    /// The rule's protocol, as far as its other expressions tell.
+    pub proto: Option<Neg<u8>>,
+}
+
+/// What can be done with an extension before a value of it exists; `E` is the list it belongs to.
+#[derive(Debug)]
+pub struct Kind<E> {
+    /// Its description.
+    pub spec: &'static Spec,
+    /// See [`Extension::parse`]; declared constraints are checked first.
+    pub parse: fn(&Args<'_>, &ParseCx<'_>) -> Result<E, ArgError>,
+    decode: fn(u8, &DecodeCx<'_>, &[u8]) -> Result<E, DecodeError>,
+    /// See [`Extension::raise`].
+    pub raise: fn(&[Item<'_>], &NativeCx) -> Option<(E, usize)>,
+}
+
+fn parse_as<T: Extension>(args: &Args<'_>, cx: &ParseCx<'_>) -> Result<T, ArgError> {
+    args.check(&T::SPEC)?;
+    T::parse(args, cx).map_err(|e| ArgError { extension: T::SPEC.name, ..e })
+}
+
+/// Reads bytes as a `T`, and makes sure that nothing in them was overlooked: what `T` would write
+/// must be what was read, up to the kernel's private tail.
+fn decode_as<T: Extension>(rev: u8, cx: &DecodeCx<'_>, bytes: &[u8]) -> Result<T, DecodeError> {
+    let revision = T::SPEC.revision(rev).ok_or(DecodeError::Unknown)?;
+    if bytes.len() != revision.size {
+        return Err(DecodeError::Length);
+    }
+    let value = T::decode(rev, cx, bytes)?;
+    let mut again = Vec::with_capacity(revision.size);
+    value.encode(rev, cx.family, &mut again);
+    let same = again.get(..revision.private) == bytes.get(..revision.private);
+    if same { Ok(value) } else { Err(DecodeError::Unknown) }
+}
+
+/// The one extension list macro: `enum`, table of kinds, and delegation to the values.
+macro_rules! extension_list {
+    ($(#[$meta:meta])* $any:ident, $kinds:ident, $find:ident, { $($name:ident = $type:ty,)* }) => {
+        $(#[$meta])*
+        #[derive(Clone, PartialEq, Eq, Hash, Debug)]
+        #[allow(missing_docs)]
+        pub enum $any { $($name($type),)* Foreign(Box<Foreign>) }
+
+        /// What this list knows, one entry an extension and family set.
+        pub static $kinds: &[Kind<$any>] = &[$(Kind {
+            spec: &<$type as Extension>::SPEC,
+            parse: |args, cx| parse_as::<$type>(args, cx).map($any::$name),
+            decode: |rev, cx, bytes| decode_as::<$type>(rev, cx, bytes).map($any::$name),
+            raise: |items, cx| {
+                <$type as Extension>::raise(items, cx).map(|(v, n)| ($any::$name(v), n))
+            },
+        },)*];
+
+        /// The extension called `name` in `family`.
+        #[must_use]
+        pub fn $find(name: &[u8], family: Family) -> Option<&'static Kind<$any>> {
+            $kinds.iter().find(|k| k.spec.name.as_bytes() == name && k.spec.families.has(family))
+        }
+
+        impl $any {
+            /// Its description; `None` when it is foreign.
+            #[must_use]
+            pub fn spec(&self) -> Option<&'static Spec> {
+                match self { $(Self::$name(_) => Some(&<$type as Extension>::SPEC),)* Self::Foreign(_) => None }
+            }
+            /// See [`Extension::save`]; a foreign one has no options to write.
+            pub fn save(&self, w: &mut ArgWriter<'_>) {
+                match self { $(Self::$name(x) => Extension::save(x, w),)* Self::Foreign(_) => () }
+            }
+            /// See [`Extension::list`].
+            pub fn list(&self, w: &mut ListWriter<'_>) {
+                match self { $(Self::$name(x) => Extension::list(x, w),)* Self::Foreign(_) => () }
+            }
+            /// See [`Extension::view`].
+            #[must_use]
+            pub fn view(&self) -> View {
+                match self { $(Self::$name(x) => Extension::view(x),)* Self::Foreign(_) => View::Opaque(crate::Class::Barrier) }
+            }
+            /// See [`Extension::lower`].
+            pub fn lower(&self, w: &mut Writer, cx: &NativeCx) -> bool {
+                match self { $(Self::$name(x) => Extension::lower(x, w, cx),)* Self::Foreign(_) => false }
+            }
+            /// Appends the bytes of revision `rev`; a foreign one's as they came.
+            pub fn encode(&self, rev: u8, family: Family, out: &mut Vec<u8>) {
+                match self { $(Self::$name(x) => Extension::encode(x, rev, family, out),)* Self::Foreign(f) => out.extend_from_slice(&f.bytes) }
+            }
+            /// Reads the kernel's bytes. What no kind explains is [`Foreign`].
+            #[must_use]
+            pub fn decode(name: &[u8], rev: u8, cx: &DecodeCx<'_>, bytes: &[u8]) -> Self {
+                let candidates = $kinds.iter().filter(|k| k.spec.kernel.as_bytes() == name && k.spec.families.has(cx.family));
+                candidates.filter_map(|k| (k.decode)(rev, cx, bytes).ok()).next().unwrap_or_else(|| {
+                    Self::Foreign(Box::new(Foreign { name: name.into(), rev, bytes: bytes.into() }))
+                })
+            }
+            /// Reads native expressions at the start of `items`; how many were taken comes with it.
+            #[must_use]
+            pub fn raise(items: &[Item<'_>], cx: &NativeCx) -> Option<(Self, usize)> {
+                let kinds = $kinds.iter().filter(|k| k.spec.families.has(cx.family));
+                kinds.filter_map(|k| (k.raise)(items, cx)).next()
+            }
+            /// The kernel's name and the revision that is written.
+            #[must_use]
+            pub fn kernel_name(&self) -> (&[u8], Revision) {
+                match self {
+                    Self::Foreign(f) => (&f.name, Revision::new(f.rev, f.bytes.len())),
+                    _ => self.spec().map_or((&[], Revision::new(0, 0)), |s| {
+                        (s.kernel.as_bytes(), s.revisions.first().copied().unwrap_or(Revision::new(0, 0)))
+                    }),
+                }
+            }
+        }
+    };
+}
+
+extension_list! {
+    /// A match of any kind.
+    AnyMatch, MATCHES, find_match, {
+        Comment = matches::comment::Comment,
+        Mark = matches::mark::Mark,
+        Tcp = matches::tcp::Tcp,
+    }
+}
+
+extension_list! {
+    /// A target of any kind, but for the verdicts and jumps that a rule itself knows.
+    AnyTarget, TARGETS, find_target, {
+        Log = targets::log::Log,
+    }
+}
+
+// A rule holds a few of these by value; a large extension boxes its parts.
+const _: () = assert!(size_of::<AnyMatch>() <= 64 && size_of::<AnyTarget>() <= 64);

@@ -1,0 +1,131 @@
+//! What the TCP and UDP matches share: port ranges in the kernel's struct, in listings and as native
+//! nf_tables expressions.
+
+use crate::ListWriter;
+use crate::value::PortRange;
+use oxtables_base::{Neg, names};
+use oxtables_wire::nft::cond::{Cond, Item, Load, Op};
+use oxtables_wire::nft::expr::{self, Base, CmpOp, REG_1};
+use oxtables_wire::nl::Writer;
+
+type Ports = Option<Neg<PortRange>>;
+
+/// The `spts` or `dpts` field and its inversion bit.
+pub(super) fn bounds(ports: Ports) -> ([u16; 2], bool) {
+    let Neg { not, value } = ports.unwrap_or(Neg::plain(PortRange::ALL));
+    ([value.lo, value.hi], not)
+}
+
+/// The inverse of [`bounds`].
+pub(super) fn from_bounds([lo, hi]: [u16; 2], not: bool) -> Ports {
+    condition(Some(Neg { not, value: PortRange { lo, hi } }))
+}
+
+/// The whole range is no condition, unless it is inverted: then it never holds.
+pub(super) fn condition(ports: Ports) -> Ports {
+    ports.filter(|p| *p != Neg::plain(PortRange::ALL))
+}
+
+/// ` dpt:22`, ` dpts:1:10`, ` dpt:!22`; a service's name unless numeric.
+pub(super) fn list(w: &mut ListWriter<'_>, word: &str, ports: Ports, protocol: &str) {
+    let Some(Neg { not, value: PortRange { lo, hi } }) = ports else { return };
+    w.word(word).raw(if lo == hi { ":" } else { "s:" }).raw(if not { "!" } else { "" });
+    push_port(w, lo, protocol);
+    if lo != hi {
+        w.raw(":");
+        push_port(w, hi, protocol);
+    }
+}
+
+fn push_port(w: &mut ListWriter<'_>, port: u16, protocol: &str) {
+    let name = if w.numeric { None } else { names::service_name(port, Some(protocol)) };
+    match name {
+        Some(name) => w.bytes().extend_from_slice(name),
+        None => drop(w.number(port)),
+    }
+}
+
+/// Appends the comparisons of both ports.
+pub(super) fn lower(w: &mut Writer, sport: Ports, dport: Ports) {
+    if let (Some(s), Some(d)) = (sport, dport)
+        && (s.not, d.not) == (false, false)
+        && s.value.lo == s.value.hi
+        && d.value.lo == d.value.hi
+    {
+        // COMPAT: upstream reads both ports at once when each is a single one; since 1.8.11 not
+        // when inverted, as "not (a and b)" is wider than "not a, and not b".
+        let [a, b] = s.value.lo.to_be_bytes();
+        let [c, d] = d.value.lo.to_be_bytes();
+        expr::payload(w, Base::Transport, 0, 4, REG_1);
+        expr::cmp(w, REG_1, CmpOp::Eq, &[a, b, c, d]);
+        return;
+    }
+    lower_one(w, 0, sport);
+    lower_one(w, 2, dport);
+}
+
+fn lower_one(w: &mut Writer, offset: u32, ports: Ports) {
+    let Some(Neg { not, value: PortRange { lo, hi } }) = ports else { return };
+    expr::payload(w, Base::Transport, offset, 2, REG_1);
+    if lo == hi {
+        expr::cmp(w, REG_1, if not { CmpOp::Neq } else { CmpOp::Eq }, &lo.to_be_bytes());
+    } else if lo == 0 && hi < u16::MAX {
+        expr::cmp(w, REG_1, if not { CmpOp::Gt } else { CmpOp::Lte }, &hi.to_be_bytes());
+    } else {
+        expr::range(w, REG_1, not, &lo.to_be_bytes(), &hi.to_be_bytes());
+    }
+}
+
+/// Reads the port comparisons at the start of `items`; each port once. How many items they were
+/// comes last.
+pub(super) fn raise(items: &[Item<'_>]) -> (Ports, Ports, usize) {
+    let (mut sport, mut dport, mut used) = (None, None, 0);
+    for item in items {
+        let Item::Cond(Cond { load: Load::Payload { base, offset, len }, mask: None, op, lo, hi }) =
+            item
+        else {
+            break;
+        };
+        if *base != Base::Transport {
+            break;
+        }
+        match (offset, len) {
+            (0, 4) if *op == Op::EQ && sport.is_none() && dport.is_none() => {
+                let &[a, b, c, d] = *lo else { break };
+                let single = |n| Some(Neg::plain(PortRange { lo: n, hi: n }));
+                sport = single(u16::from_be_bytes([a, b]));
+                dport = single(u16::from_be_bytes([c, d]));
+            }
+            (0, 2) if sport.is_none() && dport.is_none() => {
+                sport = raise_one(*op, lo, hi);
+                if sport.is_none() {
+                    break;
+                }
+            }
+            (2, 2) if dport.is_none() => {
+                dport = raise_one(*op, lo, hi);
+                if dport.is_none() {
+                    break;
+                }
+            }
+            _ => break,
+        }
+        used += 1;
+    }
+    (sport, dport, used)
+}
+
+fn raise_one(op: Op, lo: &[u8], hi: &[u8]) -> Ports {
+    let port = |bytes: &[u8]| Some(u16::from_be_bytes(bytes.try_into().ok()?));
+    let (lo, hi) = (port(lo)?, port(hi)?);
+    let range = |lo, hi, not| Some(Neg { not, value: PortRange { lo, hi } });
+    match op {
+        Op::Cmp(CmpOp::Eq) => range(lo, lo, false),
+        Op::Cmp(CmpOp::Neq) => range(lo, lo, true),
+        Op::Cmp(CmpOp::Lte) => range(0, lo, false),
+        Op::Cmp(CmpOp::Gt) => range(0, lo, true),
+        Op::Cmp(CmpOp::Lt) => range(0, lo.checked_sub(1)?, false),
+        Op::Cmp(CmpOp::Gte) => range(lo, u16::MAX, false),
+        Op::Range { negated } => range(lo, hi, negated),
+    }
+}

@@ -1,0 +1,90 @@
+//! The types of option values: each reads itself, writes itself, describes its syntax and makes
+//! random legal text of itself, once for all extensions.
+
+mod addresses;
+mod flag;
+mod marks;
+mod numbers;
+mod ports;
+mod texts;
+
+pub use flag::Flag;
+pub use marks::MarkMask;
+pub use ports::{Port, PortRange};
+pub use texts::{Keyword, KeywordSet, Keywords, Text};
+
+use crate::args::Arity;
+use crate::{OptDef, ParseCx};
+use oxtables_base::sample::Rng;
+
+/// What a value knows while it reads itself.
+#[derive(Clone, Copy)]
+pub struct ValueCx<'a> {
+    /// The rule around.
+    pub rule: ParseCx<'a>,
+    /// The option it belongs to.
+    pub option: &'a OptDef,
+}
+
+impl ValueCx<'_> {
+    /// The numbers allowed: the option's range, or the type's own.
+    #[must_use]
+    pub fn range(&self, lo: u64, hi: u64) -> (u64, u64) {
+        self.option.range.unwrap_or((lo, hi))
+    }
+}
+
+/// Why a word is not a value. The sentences are made by the room that prints them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ValueError {
+    /// Not of the form wanted (`bad value for option`).
+    Bad,
+    /// Not a number of `lo..=hi` (`bad value for option .., or out of range (lo-hi)`).
+    Range(u64, u64),
+    /// Not an integer of the option's size (`bad integer value for option`).
+    Integer,
+    /// Neither a port nor a service (`invalid port/service`).
+    Port,
+    /// A range of ports that ends before it begins.
+    PortOrder,
+    /// No address, or not of the rule's family.
+    Host,
+    /// A mask that is none.
+    Mask,
+    /// More bytes than the kernel's field holds.
+    TooLong(usize),
+    /// A sentence of upstream's for this value alone; `%` in it is the word.
+    Own(&'static str),
+}
+
+/// The value of an option.
+pub trait Value: Sized {
+    /// What it looks like, in help.
+    const SYNTAX: &'static str;
+    /// How many words it is made of.
+    const ARITY: Arity = Arity::One;
+
+    /// Reads one word.
+    ///
+    /// # Errors
+    /// When the word is not such a value.
+    fn parse(word: &[u8], cx: &ValueCx<'_>) -> Result<Self, ValueError>;
+
+    /// Reads the words of a value made of two; the word to blame comes with the error.
+    ///
+    /// # Errors
+    /// As [`Self::parse`].
+    fn parse_words<'w>(
+        first: &'w [u8],
+        _second: &'w [u8],
+        cx: &ValueCx<'_>,
+    ) -> Result<Self, (&'w [u8], ValueError)> {
+        Self::parse(first, cx).map_err(|e| (first, e))
+    }
+
+    /// Appends the form of save files.
+    fn save(&self, out: &mut Vec<u8>);
+
+    /// Random legal text for the value, words separated by one blank.
+    fn sample(rng: &mut Rng, cx: &ValueCx<'_>) -> Vec<u8>;
+}
