@@ -1,6 +1,7 @@
 //! Addresses, masks, names, numbers and text: the words every room speaks.
 
 pub mod addr;
+mod hook;
 pub mod interface;
 pub mod names;
 pub mod number;
@@ -8,6 +9,7 @@ pub mod sample;
 pub mod text;
 
 pub use addr::HostMask;
+pub use hook::Hook;
 pub use interface::Interface;
 
 /// The address family of a rule: which of the two command families it belongs to.

@@ -2,8 +2,9 @@
 //! Behaviour lives in the extensions; here is delegation only.
 
 use crate::{ArgError, ArgWriter, Args, DecodeCx, DecodeError, Extension, ListWriter, ParseCx};
-use crate::{Revision, Spec, View, matches, targets};
+use crate::{Match, Revision, Spec, View, matches, targets};
 use oxtables_base::{Family, Neg};
+use oxtables_packet::{Context, Packet, Truth};
 use oxtables_wire::nft::cond::Item;
 use oxtables_wire::nl::Writer;
 
@@ -138,14 +139,37 @@ macro_rules! extension_list {
     };
 }
 
-extension_list! {
-    /// A match of any kind.
-    AnyMatch, MATCHES, find_match, {
-        Comment = matches::comment::Comment,
-        Mark = matches::mark::Mark,
-        Tcp = matches::tcp::Tcp,
-    }
+/// Lets the matches of a list be asked about packets.
+macro_rules! tested {
+    ($(#[$meta:meta])* $any:ident, $kinds:ident, $find:ident, { $($name:ident = $type:ty,)* }) => {
+        impl $any {
+            /// See [`Match::test`]; about a foreign match nothing is known.
+            #[must_use]
+            pub fn test(&self, packet: &Packet, cx: &Context) -> Truth {
+                match self {
+                    $(Self::$name(x) => <$type as Match>::test(x, packet, cx),)*
+                    Self::Foreign(_) => Truth::Unknown("this match is not known to oxtables"),
+                }
+            }
+        }
+    };
 }
+
+/// Hands the list of matches to a macro. One line a match.
+macro_rules! match_list {
+    ($with:ident) => {
+        $with! {
+            /// A match of any kind.
+            AnyMatch, MATCHES, find_match, {
+                Comment = matches::comment::Comment,
+                Mark = matches::mark::Mark,
+                Tcp = matches::tcp::Tcp,
+            }
+        }
+    };
+}
+match_list!(extension_list);
+match_list!(tested);
 
 extension_list! {
     /// A target of any kind, but for the verdicts and jumps that a rule itself knows.

@@ -30,6 +30,7 @@ pub use view::{Class, Clause, Field, View};
 pub use write::{ArgWriter, ListWriter};
 
 use oxtables_base::{Family, Neg};
+use oxtables_packet::{Context, Packet, Truth};
 use oxtables_wire::nft::cond::Item;
 use oxtables_wire::nl::Writer;
 use std::fmt::Debug;
@@ -128,4 +129,13 @@ pub trait Extension: Clone + Eq + Hash + Debug + Sized + 'static {
     fn view(&self) -> View {
         View::Opaque(Class::Barrier)
     }
+}
+
+/// An extension that is asked about packets.
+pub trait Match: Extension {
+    /// Whether the packet fits, as the kernel's match function would answer.
+    ///
+    /// Exact where the packet and what is known around it decide; otherwise
+    /// [`Truth::Unknown`] with the reason, never a guess.
+    fn test(&self, packet: &Packet, cx: &Context) -> Truth;
 }

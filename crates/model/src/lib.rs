@@ -6,7 +6,8 @@ mod edit;
 mod rule;
 mod table;
 
-pub use chain::{Base, Chain, ChainName, ChainNameError, Hook, Listed, Policy};
+pub use chain::{Base, Chain, ChainName, ChainNameError, Listed, Policy};
 pub use edit::{Command, Edit, Place};
+pub use oxtables_base::Hook;
 pub use rule::{Action, Entry, ForeignRule, Rule};
 pub use table::{BaseChain, ChainKind, TableName};

@@ -66,4 +66,14 @@ impl Extension for Comment {
     fn decode(_rev: u8, _cx: &DecodeCx<'_>, bytes: &[u8]) -> Result<Self, DecodeError> {
         Text::new(abi::c_text(bytes)).map(Self).ok_or(DecodeError::Unknown)
     }
+
+    fn view(&self) -> View {
+        View::Clauses(smallvec::smallvec![])
+    }
+}
+
+impl Match for Comment {
+    fn test(&self, _packet: &Packet, _cx: &Context) -> Truth {
+        Truth::Yes
+    }
 }

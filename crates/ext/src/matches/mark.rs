@@ -85,6 +85,13 @@ impl Extension for Mark {
     }
 }
 
+impl Match for Mark {
+    fn test(&self, _packet: &Packet, cx: &Context) -> Truth {
+        let MarkMask { value, mask } = self.0.value;
+        cx.mark.test(|mark| mark & mask == value).invert_if(self.0.not)
+    }
+}
+
 abi! {
     /// `struct xt_mark_mtinfo1` (linux/netfilter/xt_mark.h).
     struct XtMarkMtinfo1[12] { mark: u32 = 0, mask: u32 = 4, invert: u8 = 8 }

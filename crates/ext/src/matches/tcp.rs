@@ -246,6 +246,35 @@ fn raise_flags(item: &Item<'_>) -> Option<Neg<Flags>> {
     Some(Neg { not, value: Flags::from_bits(mask, *set)? })
 }
 
+impl Match for Tcp {
+    /// `tcp_mt`: a later fragment never matches, a header cut short is dropped on the spot.
+    fn test(&self, packet: &Packet, _cx: &Context) -> Truth {
+        let tcp = match packet.tcp() {
+            Ok(tcp) => tcp,
+            Err(missing) => return missing.truth(),
+        };
+        let port = |ports: Option<Neg<PortRange>>, port| {
+            ports.is_none_or(|p| (p.value.lo..=p.value.hi).contains(&port) != p.not)
+        };
+        if !port(self.sport, tcp.sport()) || !port(self.dport, tcp.dport()) {
+            return Truth::No;
+        }
+        if let Some(Neg { not, value }) = self.flags {
+            let (mask, set) = value.bits();
+            if (tcp.flags() & mask == set) == not {
+                return Truth::No;
+            }
+        }
+        match self.option {
+            None => Truth::Yes,
+            Some(Neg { not, value }) => match tcp.has_option(value) {
+                Ok(there) => (there != not).into(),
+                Err(missing) => missing.truth(),
+            },
+        }
+    }
+}
+
 abi! {
     /// `struct xt_tcp` (linux/netfilter/xt_tcpudp.h).
     struct XtTcp[12] {
