@@ -28,6 +28,19 @@ pub fn pseudo_header_sum(src: IpAddr, dst: IpAddr, protocol: u8, len: u32) -> u1
     fold(address(src) + address(dst) + u64::from(protocol) + u64::from(sum(&len.to_be_bytes())))
 }
 
+/// One's complement addition.
+pub(crate) fn add(a: u16, b: u16) -> u16 {
+    fold(u64::from(a) + u64::from(b))
+}
+
+/// CRC32c (Castagnoli, reflected) of the parts one after the other, for SCTP.
+pub(crate) fn crc32c(parts: &[&[u8]]) -> u32 {
+    let bytes = parts.iter().copied().flatten();
+    !bytes.fold(!0, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ ((crc & 1) * 0x82f6_3b78))
+    })
+}
+
 fn fold(mut sum: u64) -> u16 {
     loop {
         match u16::try_from(sum) {
@@ -47,5 +60,14 @@ mod tests {
         assert_eq!(sum(&[0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7]), 0xddf2);
         assert_eq!(checksum(&[0xff]), !0xff00);
         assert_eq!(sum(&[]), 0);
+    }
+
+    /// RFC 3720 B.4 (iSCSI), whose CRC is the same: 32 bytes of zeros, of ones, and counting up.
+    #[test]
+    fn crc32c_of_rfc3720() {
+        assert_eq!(crc32c(&[&[0; 32]]), 0x8a91_36aa);
+        assert_eq!(crc32c(&[&[0xff; 30], &[0xff; 2]]), 0x62a8_ab43);
+        let up: Vec<u8> = (0..32).collect();
+        assert_eq!(crc32c(&[&up]), 0x46dd_794e);
     }
 }

@@ -389,6 +389,12 @@ impl<'a> Sctp<'a> {
         be32(&self.head, 4)
     }
 
+    /// Where the header begins, from the IP header.
+    #[must_use]
+    pub fn offset(&self) -> usize {
+        self.offset
+    }
+
     /// The chunks, in `net/netfilter/xt_sctp.c:match_packet`'s walk: at least one is looked for, one that cannot
     /// be read or is of length 0 is an error ([`Missing::Truncated`], [`Missing::Malformed`]: a hot drop), and the
     /// walk ends at the packet's end or after an error.

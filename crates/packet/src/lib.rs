@@ -5,11 +5,13 @@
 //! connection, socket ...). Whatever is not given is [`Known::Unknown`], never a guess; a match answers with a
 //! [`Truth`].
 
+pub mod build;
 mod checksum;
 mod context;
 mod ipv6;
 mod known;
 mod l4;
+mod mutate;
 mod packet;
 mod truth;
 

@@ -306,6 +306,18 @@ impl Packet {
     }
 }
 
+impl Packet {
+    /// The bytes, to be changed in place: the shape (lengths, protocol, offsets) must stay, or [`Packet::grow`] follow.
+    pub(crate) fn data_mut(&mut self) -> &mut Vec<u8> {
+        &mut self.data
+    }
+
+    /// The packet has become longer behind its transport header's start.
+    pub(crate) fn grow(&mut self, by: usize) {
+        self.len += by;
+    }
+}
+
 /// The outer form of a packet.
 struct Shape {
     family: Family,
