@@ -13,6 +13,7 @@ mod known;
 mod l4;
 mod mutate;
 mod packet;
+pub mod pcap;
 mod truth;
 
 pub use checksum::{checksum, pseudo_header_sum};

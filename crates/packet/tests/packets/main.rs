@@ -5,4 +5,6 @@ mod malformed;
 #[cfg(test)]
 mod oracle;
 #[cfg(test)]
+mod pcap;
+#[cfg(test)]
 mod random;
