@@ -29,17 +29,20 @@ pub mod proto {
     pub const UDPLITE: u8 = 136;
 }
 
+#[inline]
 fn be16(bytes: &[u8], at: usize) -> u16 {
     bytes.get(at..).and_then(<[u8]>::first_chunk::<2>).map_or(0, |b| u16::from_be_bytes(*b))
 }
 
+#[inline]
 fn be32(bytes: &[u8], at: usize) -> u32 {
     bytes.get(at..).and_then(<[u8]>::first_chunk::<4>).map_or(0, |b| u32::from_be_bytes(*b))
 }
 
 impl Packet {
     /// The fixed part of the header of `protocol`, and where it is.
-    fn head<const N: usize>(&self, protocol: u8) -> Result<([u8; N], usize), Missing> {
+    #[inline]
+    fn head<const N: usize>(&self, protocol: u8) -> Result<(&[u8; N], usize), Missing> {
         let transport = self.transport()?;
         if transport.protocol != protocol {
             return Err(Missing::Absent);
@@ -47,13 +50,14 @@ impl Packet {
         if transport.fragment != 0 {
             return Err(Missing::LaterFragment);
         }
-        Ok((self.array_at(transport.offset)?, transport.offset))
+        Ok((self.array_ref_at(transport.offset)?, transport.offset))
     }
 
     /// The TCP header.
     ///
     /// # Errors
     /// [`Missing`]; its [`Missing::truth`] is what `net/netfilter/xt_tcpudp.c:tcp_mt` does.
+    #[inline]
     pub fn tcp(&self) -> Result<Tcp<'_>, Missing> {
         if self.protocol() == Some(proto::TCP) && self.fragment() == 1 {
             return Err(Missing::OverlappingFragment);
@@ -66,7 +70,8 @@ impl Packet {
     ///
     /// # Errors
     /// [`Missing`], as `net/netfilter/xt_tcpudp.c:udp_mt` asks for it.
-    pub fn udp(&self) -> Result<Udp, Missing> {
+    #[inline]
+    pub fn udp(&self) -> Result<Udp<'_>, Missing> {
         Ok(Udp { head: self.head(proto::UDP)?.0 })
     }
 
@@ -75,6 +80,7 @@ impl Packet {
     ///
     /// # Errors
     /// [`Missing`].
+    #[inline]
     pub fn ports(&self) -> Result<(u16, u16), Missing> {
         let [a, b, c, d] = self.transport_bytes()?;
         Ok((u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d])))
@@ -84,6 +90,7 @@ impl Packet {
     ///
     /// # Errors
     /// [`Missing`].
+    #[inline]
     pub fn icmp(&self) -> Result<Icmp, Missing> {
         let (head, offset) = self.head::<8>(proto::ICMP)?;
         Ok(Icmp { kind: head[0], code: head[1], offset })
@@ -93,6 +100,7 @@ impl Packet {
     ///
     /// # Errors
     /// [`Missing`].
+    #[inline]
     pub fn icmpv6(&self) -> Result<Icmp, Missing> {
         let (head, offset) = self.head::<8>(proto::ICMPV6)?;
         Ok(Icmp { kind: head[0], code: head[1], offset })
@@ -122,7 +130,7 @@ impl Packet {
     /// [`Missing`].
     pub fn esp(&self) -> Result<Esp, Missing> {
         let (head, _) = self.head::<8>(proto::ESP)?;
-        Ok(Esp { spi: be32(&head, 0) })
+        Ok(Esp { spi: be32(head, 0) })
     }
 
     /// The authentication header: in IPv4 the transport header, in IPv6 looked for among the extension headers
@@ -132,10 +140,10 @@ impl Packet {
     /// [`Missing`].
     pub fn ah(&self) -> Result<Ah, Missing> {
         let head = match self.ipv6() {
-            Some(_) => self.array_at::<12>(self.find_ipv6_header(exthdr::AUTH)?.offset)?,
+            Some(_) => self.array_ref_at::<12>(self.find_ipv6_header(exthdr::AUTH)?.offset)?,
             None => self.head::<12>(proto::AH)?.0,
         };
-        Ok(Ah { units: head[1], reserved: be16(&head, 2), spi: be32(&head, 4) })
+        Ok(Ah { units: head[1], reserved: be16(head, 2), spi: be32(head, 4) })
     }
 
     /// The IPComp header.
@@ -144,7 +152,7 @@ impl Packet {
     /// [`Missing`].
     pub fn ipcomp(&self) -> Result<IpComp, Missing> {
         let (head, _) = self.head::<4>(proto::COMP)?;
-        Ok(IpComp { reserved: head[1], cpi: be16(&head, 2) })
+        Ok(IpComp { reserved: head[1], cpi: be16(head, 2) })
     }
 
     /// The mobility header.
@@ -160,37 +168,41 @@ impl Packet {
 /// A view of a TCP header.
 #[derive(Clone, Copy, Debug)]
 pub struct Tcp<'a> {
-    head: [u8; 20],
+    head: &'a [u8; 20],
     offset: usize,
     packet: &'a Packet,
 }
 
 impl<'a> Tcp<'a> {
     /// Source port.
+    #[inline]
     #[must_use]
     pub fn sport(&self) -> u16 {
-        be16(&self.head, 0)
+        be16(self.head, 0)
     }
 
     /// Destination port.
+    #[inline]
     #[must_use]
     pub fn dport(&self) -> u16 {
-        be16(&self.head, 2)
+        be16(self.head, 2)
     }
 
     /// Sequence number.
+    #[inline]
     #[must_use]
     pub fn seq(&self) -> u32 {
-        be32(&self.head, 4)
+        be32(self.head, 4)
     }
 
     /// Acknowledgment number.
     #[must_use]
     pub fn ack(&self) -> u32 {
-        be32(&self.head, 8)
+        be32(self.head, 8)
     }
 
     /// The flags as `--tcp-flags` has them, byte 13: FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32, ECE 64, CWR 128.
+    #[inline]
     #[must_use]
     pub fn flags(&self) -> u8 {
         self.head[13]
@@ -199,7 +211,7 @@ impl<'a> Tcp<'a> {
     /// Window, unscaled.
     #[must_use]
     pub fn window(&self) -> u16 {
-        be16(&self.head, 14)
+        be16(self.head, 14)
     }
 
     /// Where the header begins, from the IP header.
@@ -287,27 +299,29 @@ impl<'a> Iterator for TcpOptions<'a> {
 
 /// A view of a UDP header.
 #[derive(Clone, Copy, Debug)]
-pub struct Udp {
-    head: [u8; 8],
+pub struct Udp<'a> {
+    head: &'a [u8; 8],
 }
 
-impl Udp {
+impl Udp<'_> {
     /// Source port.
+    #[inline]
     #[must_use]
     pub fn sport(&self) -> u16 {
-        be16(&self.head, 0)
+        be16(self.head, 0)
     }
 
     /// Destination port.
+    #[inline]
     #[must_use]
     pub fn dport(&self) -> u16 {
-        be16(&self.head, 2)
+        be16(self.head, 2)
     }
 
     /// The length field.
     #[must_use]
     pub fn length(&self) -> u16 {
-        be16(&self.head, 4)
+        be16(self.head, 4)
     }
 }
 
@@ -354,7 +368,7 @@ impl Icmp {
 /// A view of an SCTP header.
 #[derive(Clone, Copy, Debug)]
 pub struct Sctp<'a> {
-    head: [u8; 12],
+    head: &'a [u8; 12],
     offset: usize,
     packet: &'a Packet,
 }
@@ -372,21 +386,23 @@ pub struct SctpChunk {
 
 impl<'a> Sctp<'a> {
     /// Source port.
+    #[inline]
     #[must_use]
     pub fn sport(&self) -> u16 {
-        be16(&self.head, 0)
+        be16(self.head, 0)
     }
 
     /// Destination port.
+    #[inline]
     #[must_use]
     pub fn dport(&self) -> u16 {
-        be16(&self.head, 2)
+        be16(self.head, 2)
     }
 
     /// Verification tag.
     #[must_use]
     pub fn tag(&self) -> u32 {
-        be32(&self.head, 4)
+        be32(self.head, 4)
     }
 
     /// Where the header begins, from the IP header.
@@ -421,22 +437,24 @@ impl<'a> Sctp<'a> {
 /// A view of a DCCP header.
 #[derive(Clone, Copy, Debug)]
 pub struct Dccp<'a> {
-    head: [u8; 12],
+    head: &'a [u8; 12],
     offset: usize,
     packet: &'a Packet,
 }
 
 impl Dccp<'_> {
     /// Source port.
+    #[inline]
     #[must_use]
     pub fn sport(&self) -> u16 {
-        be16(&self.head, 0)
+        be16(self.head, 0)
     }
 
     /// Destination port.
+    #[inline]
     #[must_use]
     pub fn dport(&self) -> u16 {
-        be16(&self.head, 2)
+        be16(self.head, 2)
     }
 
     /// Packet type, 0 REQUEST to 9 SYNCACK, up to 15.

@@ -154,12 +154,14 @@ impl Packet {
     }
 
     /// IPv4 or IPv6.
+    #[inline]
     #[must_use]
     pub fn family(&self) -> Family {
         self.family
     }
 
     /// The length of the IP packet with its header: `skb->len` at an IP hook.
+    #[inline]
     #[must_use]
     pub fn total_len(&self) -> usize {
         self.len
@@ -181,6 +183,7 @@ impl Packet {
     ///
     /// # Errors
     /// [`Missing::Truncated`] if the packet ends before, [`Missing::NotCaptured`] if only the capture does.
+    #[inline]
     pub fn bytes_at(&self, offset: usize, len: usize) -> Result<&[u8], Missing> {
         match offset.checked_add(len) {
             Some(end) if end <= self.len => self.data.get(offset..end).ok_or(Missing::NotCaptured),
@@ -192,9 +195,16 @@ impl Packet {
     ///
     /// # Errors
     /// As [`Packet::bytes_at`].
+    #[inline]
     pub fn array_at<const N: usize>(&self, offset: usize) -> Result<[u8; N], Missing> {
+        self.array_ref_at(offset).copied()
+    }
+
+    /// [`Packet::array_at`] without the copy.
+    #[inline]
+    pub(crate) fn array_ref_at<const N: usize>(&self, offset: usize) -> Result<&[u8; N], Missing> {
         match self.data.get(offset..).and_then(<[u8]>::first_chunk::<N>) {
-            Some(bytes) => Ok(*bytes),
+            Some(bytes) => Ok(bytes),
             None if offset.checked_add(N).is_some_and(|end| end <= self.len) => {
                 Err(Missing::NotCaptured)
             }
@@ -207,17 +217,20 @@ impl Packet {
     /// # Errors
     /// Why an IPv6 packet has none: its extension headers end nowhere. To nf_tables such a packet has no `l4proto`
     /// (an expression that asks for it does not match); ip6_tables hot-drops it at a rule with `-p`.
+    #[inline]
     pub fn transport(&self) -> Result<Transport, Missing> {
         self.transport
     }
 
     /// The transport protocol, if there is one.
+    #[inline]
     #[must_use]
     pub fn protocol(&self) -> Option<u8> {
         self.transport.ok().map(|t| t.protocol)
     }
 
     /// `par->fragoff`: not 0 in later fragments. For IPv4 in units of 8 bytes, for IPv6 in bytes.
+    #[inline]
     #[must_use]
     pub fn fragment(&self) -> u16 {
         self.transport.map_or(0, |t| t.fragment)
@@ -227,6 +240,7 @@ impl Packet {
     ///
     /// # Errors
     /// [`Missing::LaterFragment`], else as [`Packet::bytes_at`].
+    #[inline]
     pub fn transport_bytes<const N: usize>(&self) -> Result<[u8; N], Missing> {
         let transport = self.transport?;
         if transport.fragment != 0 {
@@ -236,6 +250,7 @@ impl Packet {
     }
 
     /// The IPv4 header, if the packet has one.
+    #[inline]
     #[must_use]
     pub fn ipv4(&self) -> Option<Ipv4<'_>> {
         let head = self.data.first_chunk::<20>()?;
@@ -244,6 +259,7 @@ impl Packet {
     }
 
     /// The IPv6 header, if the packet has one.
+    #[inline]
     #[must_use]
     pub fn ipv6(&self) -> Option<Ipv6<'_>> {
         let head = self.data.first_chunk::<40>()?;
@@ -251,17 +267,20 @@ impl Packet {
     }
 
     /// Source address.
+    #[inline]
     #[must_use]
     pub fn src(&self) -> IpAddr {
         self.address(12, 8)
     }
 
     /// Destination address.
+    #[inline]
     #[must_use]
     pub fn dst(&self) -> IpAddr {
         self.address(16, 24)
     }
 
+    #[inline]
     fn address(&self, v4: usize, v6: usize) -> IpAddr {
         // The constructor made sure that the fixed header is there.
         match self.family {
@@ -271,6 +290,7 @@ impl Packet {
     }
 
     /// The TOS byte of IPv4 or the traffic class of IPv6 (`ipv6_get_dsfield`).
+    #[inline]
     #[must_use]
     pub fn tos(&self) -> u8 {
         match self.array_at(0) {
@@ -281,6 +301,7 @@ impl Packet {
     }
 
     /// TTL or hop limit.
+    #[inline]
     #[must_use]
     pub fn ttl(&self) -> u8 {
         let at = match self.family {
@@ -291,6 +312,7 @@ impl Packet {
     }
 
     /// Length of the IPv4 header with options, or 40.
+    #[inline]
     #[must_use]
     pub fn header_len(&self) -> usize {
         self.header_len
@@ -386,12 +408,14 @@ pub struct Ipv4<'a> {
 
 impl<'a> Ipv4<'a> {
     /// Source address.
+    #[inline]
     #[must_use]
     pub fn src(&self) -> Ipv4Addr {
         Ipv4Addr::new(self.head[12], self.head[13], self.head[14], self.head[15])
     }
 
     /// Destination address.
+    #[inline]
     #[must_use]
     pub fn dst(&self) -> Ipv4Addr {
         Ipv4Addr::new(self.head[16], self.head[17], self.head[18], self.head[19])
@@ -404,6 +428,7 @@ impl<'a> Ipv4<'a> {
     }
 
     /// Protocol.
+    #[inline]
     #[must_use]
     pub fn protocol(&self) -> u8 {
         self.head[9]
@@ -422,6 +447,7 @@ impl<'a> Ipv4<'a> {
     }
 
     /// The field of the total length.
+    #[inline]
     #[must_use]
     pub fn total_len(&self) -> u16 {
         u16::from_be_bytes([self.head[2], self.head[3]])
@@ -448,12 +474,14 @@ pub struct Ipv6<'a> {
 
 impl Ipv6<'_> {
     /// Source address.
+    #[inline]
     #[must_use]
     pub fn src(&self) -> Ipv6Addr {
         self.address(8)
     }
 
     /// Destination address.
+    #[inline]
     #[must_use]
     pub fn dst(&self) -> Ipv6Addr {
         self.address(24)
