@@ -59,6 +59,13 @@ pub trait Keywords: Clone + Copy + PartialEq + Eq + Hash + fmt::Debug + 'static 
     const PREFIX: bool = false;
     /// Whether a plain number will do.
     const NUMERIC: Option<(u64, u64)> = None;
+    /// What upstream says of a word that is not in the list, when it has a sentence of its own; `%`
+    /// in it is the word.
+    const UNKNOWN: Option<&'static str> = None;
+}
+
+fn unknown<K: Keywords>() -> ValueError {
+    K::UNKNOWN.map_or(ValueError::Bad, ValueError::Own)
 }
 
 fn lookup<K: Keywords>(word: &[u8]) -> Option<u32> {
@@ -122,7 +129,7 @@ impl<K: Keywords> Value for Keyword<K> {
     const SYNTAX: &'static str = K::SYNTAX;
 
     fn parse(word: &[u8], _: &ValueCx<'_>) -> Result<Self, ValueError> {
-        let number = lookup::<K>(word).ok_or(ValueError::Bad)?;
+        let number = lookup::<K>(word).ok_or_else(unknown::<K>)?;
         Ok(Self { number, list: PhantomData })
     }
 
@@ -177,12 +184,26 @@ impl<K: Keywords> KeywordSet<K> {
 impl<K: Keywords> Value for KeywordSet<K> {
     const SYNTAX: &'static str = K::SYNTAX;
 
-    fn parse(word: &[u8], _: &ValueCx<'_>) -> Result<Self, ValueError> {
-        let mut bits = 0;
-        for part in word.split(|&c| c == b',') {
-            bits |= lookup::<K>(part).ok_or(ValueError::Bad)?;
+    fn parse(word: &[u8], cx: &ValueCx<'_>) -> Result<Self, ValueError> {
+        Self::parse_words(word, b"", cx).map_err(|(_, e)| e)
+    }
+
+    /// The word to blame is the first that is not in the list, with all that follows it.
+    fn parse_words<'w>(
+        first: &'w [u8],
+        _second: &'w [u8],
+        _: &ValueCx<'_>,
+    ) -> Result<Self, (&'w [u8], ValueError)> {
+        let (mut bits, mut rest) = (0, first);
+        loop {
+            let end = rest.iter().position(|&c| c == b',').unwrap_or(rest.len());
+            let (part, after) = rest.split_at(end);
+            bits |= lookup::<K>(part).ok_or_else(|| (rest, unknown::<K>()))?;
+            match after {
+                [_, after @ ..] => rest = after,
+                [] => return Ok(Self { bits, list: PhantomData }),
+            }
         }
-        Ok(Self { bits, list: PhantomData })
     }
 
     fn save(&self, out: &mut Vec<u8>) {
