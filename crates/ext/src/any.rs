@@ -162,8 +162,11 @@ macro_rules! match_list {
             /// A match of any kind.
             AnyMatch, MATCHES, find_match, {
                 Comment = matches::comment::Comment,
+                Icmp = matches::icmp::Icmp,
+                Icmp6 = matches::icmp6::Icmp6,
                 Mark = matches::mark::Mark,
                 Tcp = matches::tcp::Tcp,
+                Udp = matches::udp::Udp,
             }
         }
     };

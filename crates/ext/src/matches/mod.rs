@@ -1,6 +1,10 @@
 //! One file a match.
 
 pub mod comment;
+pub mod icmp;
+pub mod icmp6;
+mod icmp_types;
 pub mod mark;
 mod native_ports;
 pub mod tcp;
+pub mod udp;

@@ -1,8 +1,8 @@
 //! What the TCP and UDP matches share: port ranges in the kernel's struct, in listings and as native
 //! nf_tables expressions.
 
-use crate::ListWriter;
 use crate::value::PortRange;
+use crate::{Clause, Field, ListWriter};
 use oxtables_base::{Neg, names};
 use oxtables_wire::nft::cond::{Cond, Item, Load, Op};
 use oxtables_wire::nft::expr::{self, Base, CmpOp, REG_1};
@@ -24,6 +24,17 @@ pub(super) fn from_bounds([lo, hi]: [u16; 2], not: bool) -> Ports {
 /// The whole range is no condition, unless it is inverted: then it never holds.
 pub(super) fn condition(ports: Ports) -> Ports {
     ports.filter(|p| *p != Neg::plain(PortRange::ALL))
+}
+
+/// Whether `port` fits.
+pub(super) fn contain(ports: Ports, port: u16) -> bool {
+    ports.is_none_or(|p| (p.value.lo..=p.value.hi).contains(&port) != p.not)
+}
+
+/// The condition as a clause about `field`.
+pub(super) fn clause(field: Field, ports: Ports) -> Option<Clause> {
+    let Neg { not, value: PortRange { lo, hi } } = ports?;
+    Some(Clause { field, mask: 0xffff, lo: lo.into(), hi: hi.into(), not })
 }
 
 /// ` dpt:22`, ` dpts:1:10`, ` dpt:!22`; a service's name unless numeric.

@@ -224,6 +224,22 @@ impl Extension for Tcp {
         used += usize::from(flags.is_some());
         (used > 0).then_some((Self { sport, dport, option: None, flags }, used))
     }
+
+    fn view(&self) -> View {
+        if self.option.is_some() {
+            return View::Opaque(Class::Packet);
+        }
+        let flags = self.flags.map(|Neg { not, value }| {
+            let (mask, set) = value.bits();
+            let field = Field::TcpFlags;
+            Clause { field, mask: mask.into(), lo: set.into(), hi: set.into(), not }
+        });
+        let ports = [
+            native_ports::clause(Field::SourcePort, self.sport),
+            native_ports::clause(Field::DestinationPort, self.dport),
+        ];
+        View::Clauses(ports.into_iter().chain([flags]).flatten().collect())
+    }
 }
 
 fn raise_flags(item: &Item<'_>) -> Option<Neg<Flags>> {
@@ -253,10 +269,8 @@ impl Match for Tcp {
             Ok(tcp) => tcp,
             Err(missing) => return missing.truth(),
         };
-        let port = |ports: Option<Neg<PortRange>>, port| {
-            ports.is_none_or(|p| (p.value.lo..=p.value.hi).contains(&port) != p.not)
-        };
-        if !port(self.sport, tcp.sport()) || !port(self.dport, tcp.dport()) {
+        let sport = native_ports::contain(self.sport, tcp.sport());
+        if !sport || !native_ports::contain(self.dport, tcp.dport()) {
             return Truth::No;
         }
         if let Some(Neg { not, value }) = self.flags {

@@ -6,11 +6,13 @@ mod flag;
 mod marks;
 mod numbers;
 mod ports;
+mod ranges;
 mod texts;
 
 pub use flag::Flag;
 pub use marks::MarkMask;
 pub use ports::{Port, PortRange};
+pub use ranges::NumRange;
 pub use texts::{Keyword, KeywordSet, Keywords, Text};
 
 use crate::args::Arity;
@@ -41,6 +43,19 @@ pub enum ValueError {
     Bad,
     /// Not a number of `lo..=hi` (`bad value for option .., or out of range (lo-hi)`).
     Range(u64, u64),
+    /// One end of a range is no number of `lo..=hi` (`bad value for option .. near ".", or out of
+    /// range (lo-hi)`); the word to blame is that end.
+    Near(u64, u64),
+    /// More than so many parts with `:` between (`Too many components for option .. (max: n)`).
+    Parts(u8),
+    /// The beginning of two names of the list of `what`, these being the first
+    /// (``Ambiguous what `.': `a' or `b'?``).
+    Ambiguous {
+        /// What the names are of.
+        what: &'static str,
+        /// The names.
+        names: [&'static str; 2],
+    },
     /// Not an integer of the option's size (`bad integer value for option`).
     Integer,
     /// Neither a port nor a service (`invalid port/service`).
