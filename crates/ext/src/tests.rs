@@ -1,5 +1,7 @@
 //! What holds for every extension, driven by the lists.
 
+mod golden;
+
 use crate::args::Arity;
 use crate::*;
 use oxtables_base::names;
@@ -10,8 +12,16 @@ use std::fmt::Debug;
 trait Listed: Clone + PartialEq + Debug + 'static {
     fn saved(&self, family: Family) -> Vec<u8>;
     fn bytes(&self, rev: u8, family: Family) -> Vec<u8>;
-    fn from_bytes(name: &str, rev: u8, family: Family, bytes: &[u8]) -> Self;
-    fn listed(&self, family: Family, numeric: bool) -> Vec<u8>;
+    fn decoded(name: &str, rev: u8, cx: &DecodeCx<'_>, bytes: &[u8]) -> Self;
+    fn list_to(&self, w: &mut ListWriter<'_>);
+    fn from_bytes(name: &str, rev: u8, family: Family, bytes: &[u8]) -> Self {
+        Self::decoded(name, rev, &DecodeCx { family, host: &NoHost }, bytes)
+    }
+    fn listed(&self, family: Family, numeric: bool) -> Vec<u8> {
+        let mut out = Vec::new();
+        self.list_to(&mut ListWriter::new(&mut out, family, None, numeric, &NoHost));
+        out
+    }
 }
 
 macro_rules! listed {
@@ -27,13 +37,11 @@ macro_rules! listed {
                 self.encode(rev, family, &mut out);
                 out
             }
-            fn from_bytes(name: &str, rev: u8, family: Family, bytes: &[u8]) -> Self {
-                Self::decode(name.as_bytes(), rev, &DecodeCx { family, host: &NoHost }, bytes)
+            fn decoded(name: &str, rev: u8, cx: &DecodeCx<'_>, bytes: &[u8]) -> Self {
+                Self::decode(name.as_bytes(), rev, cx, bytes)
             }
-            fn listed(&self, family: Family, numeric: bool) -> Vec<u8> {
-                let mut out = Vec::new();
-                self.list(&mut ListWriter::new(&mut out, family, None, numeric, &NoHost));
-                out
+            fn list_to(&self, w: &mut ListWriter<'_>) {
+                self.list(w);
             }
         }
     };
@@ -64,20 +72,23 @@ fn words(line: &[u8]) -> Vec<Vec<u8>> {
     words
 }
 
-/// Parses options as the grammar does, without abbreviations.
+/// Parses options for a rule of the filter table on a machine that knows nothing.
 fn parse<E>(
     kind: &'static Kind<E>,
     line: &[u8],
     family: Family,
     proto: Option<Neg<u8>>,
 ) -> Result<E, String> {
+    parse_in(kind, line, ParseCx { family, table: "filter", proto, host: &NoHost })
+}
+
+/// Parses options as the grammar does, without abbreviations. A `-p` before them goes to the rule.
+fn parse_in<E>(kind: &'static Kind<E>, line: &[u8], mut cx: ParseCx<'_>) -> Result<E, String> {
     let mut words = words(line);
-    let mut proto = proto;
     if words.first().is_some_and(|w| w == b"-p") {
-        proto = Some(Neg::plain(names::protocol_by_name(&words[1]).unwrap()));
+        cx.proto = Some(Neg::plain(names::protocol_by_name(&words[1]).unwrap()));
         words.drain(..2);
     }
-    let cx = ParseCx { family, table: "filter", proto, host: &NoHost };
     let mut args = Args::default();
     let mut not = false;
     let mut rest = words.iter();
