@@ -4,7 +4,7 @@ use crate::rule::Entry;
 use oxtables_base::{Counters, Hook};
 use std::fmt;
 
-/// The longest name of a chain, in bytes (`XT_EXTENSION_MAXNAMELEN` less its NUL).
+/// The longest name of a chain or target, in bytes (`XT_EXTENSION_MAXNAMELEN` less its NUL).
 pub const MAX_NAME: usize = 28;
 
 /// The name of a chain, as bytes. Chains that this family did not make may have longer names than

@@ -15,7 +15,7 @@ pub enum Place {
 }
 
 /// One change to a table.
-#[allow(clippy::large_enum_variant)]
+#[allow(clippy::large_enum_variant, missing_docs)]
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Edit {
     /// `-A`.
@@ -38,20 +38,12 @@ pub enum Edit {
     DeleteChain { chain: Option<ChainName> },
     /// `-E`.
     RenameChain { from: ChainName, to: ChainName },
-    /// `-P`; the counters when they are to be set too.
-    Policy { chain: ChainName, policy: Policy, counters: Option<Counters> },
+    /// `-P`; `None` for a word that is no policy, which is found out when the chain is there. The
+    /// counters when they are to be set too.
+    Policy { chain: ChainName, policy: Option<Policy>, counters: Option<Counters> },
     /// `:CHAIN POLICY [P:B]` of a save file: the chain is there and empty afterwards, or with
     /// `--noflush` a built-in chain keeps its rules.
     Declare { chain: ChainName, policy: Option<Policy>, counters: Option<Counters> },
     /// The whole table is emptied first: a restore without `--noflush`.
     Clear,
-}
-
-/// What a command line asks to be shown.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Command {
-    /// `-L`.
-    List { chain: Option<ChainName>, number: Option<u32> },
-    /// `-S`.
-    ListRules { chain: Option<ChainName>, number: Option<u32> },
 }

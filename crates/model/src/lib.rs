@@ -6,8 +6,10 @@ mod edit;
 mod rule;
 mod table;
 
-pub use chain::{Base, Chain, ChainName, ChainNameError, Listed, Policy};
-pub use edit::{Command, Edit, Place};
+pub use chain::{
+    Base, Chain, ChainName, ChainNameError, Listed, MAX_NAME as MAX_CHAIN_NAME, Policy,
+};
+pub use edit::{Edit, Place};
 pub use oxtables_base::Hook;
-pub use rule::{Action, Entry, ForeignRule, Rule};
+pub use rule::{Action, Entry, ForeignRule, Rule, VERDICTS};
 pub use table::{BaseChain, ChainKind, TableName};

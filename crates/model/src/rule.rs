@@ -27,6 +27,14 @@ pub enum Action {
     Target(AnyTarget),
 }
 
+/// The words after `-j` that are verdicts, whatever extensions there are.
+pub const VERDICTS: [(&str, Action); 4] = [
+    ("ACCEPT", Action::Accept),
+    ("DROP", Action::Drop),
+    ("RETURN", Action::Return),
+    ("QUEUE", Action::Queue),
+];
+
 /// A rule as typed and as read back. Two rules are the same rule when all but their counters are
 /// equal: see [`Rule::same`].
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
