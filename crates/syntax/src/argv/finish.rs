@@ -4,7 +4,7 @@ use super::{Invocation, Request, State};
 use crate::address;
 use crate::error::{UsageError, UsageErrorKind as Kind};
 use crate::options::Base;
-use oxtables_base::{Counters, Family, HostMask, Neg};
+use oxtables_base::{Family, HostMask, Neg};
 use oxtables_ext::{ParseCx, find_target};
 use oxtables_model::{
     Action, ChainName, ChainNameError, Edit, Place, Policy, Rule, TableName, VERDICTS,
@@ -178,7 +178,7 @@ fn rules(
         fragment: state.fragment,
         matches,
         action,
-        counters: state.counters.unwrap_or(Counters::default()),
+        counters: state.counters.unwrap_or_default(),
     };
     if !several {
         let one = |list: &[Option<Neg<HostMask>>]| list.first().copied().flatten();
