@@ -10,6 +10,7 @@ mod any;
 pub mod args;
 pub mod host;
 pub mod matches;
+mod sentence;
 pub mod spec;
 pub mod targets;
 pub mod value;

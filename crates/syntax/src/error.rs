@@ -2,7 +2,7 @@
 //! upstream's, since scripts look for it; what follows teaches.
 
 use oxtables_base::text::visible;
-use oxtables_ext::{ArgError, ArgErrorKind, ValueError};
+use oxtables_ext::ArgError;
 use std::fmt;
 
 /// A fault in a command line, found before anything was asked of the kernel.
@@ -225,51 +225,7 @@ impl fmt::Display for UsageErrorKind {
             Self::IntervalLong(n) => write!(f, "too long usec wait {n} > 999999 usec"),
             Self::IntervalAlone => f.write_str("--wait-interval only makes sense with --wait\n"),
             Self::OtherFamily => Ok(()),
-            Self::Extension(e) => fmt_extension(e, f),
+            Self::Extension(e) => e.fmt(f),
         }
-    }
-}
-
-/// COMPAT: upstream's guided parser names the extension and ends its sentences with an extra line
-/// end; the sentences of single extensions come as they are.
-fn fmt_extension(e: &ArgError, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let (ext, opt, word) = (e.extension, e.option, visible(&e.word));
-    match &e.kind {
-        ArgErrorKind::Missing => writeln!(f, "{ext}: option \"--{opt}\" must be specified"),
-        ArgErrorKind::NotInvertible => {
-            writeln!(f, "{ext}: option \"--{opt}\" cannot be inverted.")
-        }
-        ArgErrorKind::Twice => writeln!(f, "{ext}: option \"--{opt}\" can only be used once."),
-        ArgErrorKind::Together(other) => {
-            writeln!(f, "{ext}: option \"--{opt}\" cannot be used together with \"--{other}\".")
-        }
-        ArgErrorKind::Alone(other) => {
-            writeln!(f, "{ext}: option \"--{opt}\" also requires \"--{other}\".")
-        }
-        ArgErrorKind::Own(sentence) => f.write_str(&sentence.replace('%', &word)),
-        ArgErrorKind::Value(v) => match v {
-            ValueError::Bad => {
-                writeln!(f, "{ext}: bad value \"{word}\" for option \"--{opt}\"")
-            }
-            ValueError::Range(lo, hi) => {
-                writeln!(f, "{ext}: bad value for option \"--{opt}\", or out of range ({lo}-{hi}).")
-            }
-            ValueError::Integer => {
-                writeln!(f, "{ext}: bad integer value for option \"--{opt}\", or out of range.")
-            }
-            ValueError::Port => write!(f, "invalid port/service `{word}' specified"),
-            ValueError::PortOrder => f.write_str("invalid portrange (min > max)"),
-            ValueError::Host => write!(f, "host/network `{word}' not found"),
-            ValueError::Mask => write!(
-                f,
-                "invalid mask `{}' specified",
-                word.split_once('/').map_or(word.as_str(), |(_, m)| m)
-            ),
-            ValueError::TooLong(max) => writeln!(
-                f,
-                "{ext}: Argument must have a minimum length of 1 and a maximum length of {max} characters"
-            ),
-            ValueError::Own(sentence) => f.write_str(&sentence.replace('%', &word)),
-        },
     }
 }
