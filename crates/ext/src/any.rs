@@ -177,7 +177,16 @@ match_list!(tested);
 extension_list! {
     /// A target of any kind, but for the verdicts and jumps that a rule itself knows.
     AnyTarget, TARGETS, find_target, {
+        Dnat = targets::dnat::Dnat,
         Log = targets::log::Log,
+        Masquerade4 = targets::masquerade::Masquerade<false>,
+        Masquerade6 = targets::masquerade::Masquerade<true>,
+        Netmap4 = targets::netmap::Netmap<false>,
+        Netmap6 = targets::netmap::Netmap<true>,
+        Redirect4 = targets::redirect::Redirect<false>,
+        Redirect6 = targets::redirect::Redirect<true>,
+        Snat4 = targets::snat::Snat<false>,
+        Snat6 = targets::snat::Snat<true>,
     }
 }
 
