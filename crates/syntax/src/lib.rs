@@ -3,7 +3,12 @@
 mod address;
 pub mod argv;
 pub mod error;
+pub mod list;
 mod options;
+pub mod restore;
+pub mod save;
+mod words;
 
 pub use argv::{Invocation, Parsed, Request, Setting, parse};
 pub use error::{UsageError, UsageErrorKind};
+pub use words::WordsError;

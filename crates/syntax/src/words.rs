@@ -1,0 +1,123 @@
+//! The words of a line in a save file.
+
+/// The longest word upstream takes, in bytes.
+const MAX_WORD: usize = 1023;
+/// The most words a line may have: upstream's 255 less the four it adds itself.
+const MAX_WORDS: usize = 251;
+
+/// Why a line has no words.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum WordsError {
+    /// A word of more than 1023 bytes.
+    TooLong,
+    /// More than 251 words.
+    TooMany,
+}
+
+/// The words of one line, with room that is used again for the next.
+#[derive(Default)]
+pub(crate) struct Split {
+    bytes: Vec<u8>,
+    /// Where each word ends in `bytes`.
+    ends: Vec<usize>,
+    /// Where each word begins in the line.
+    starts: Vec<usize>,
+}
+
+impl Split {
+    /// Splits `line`, which may end with its line end.
+    ///
+    /// Words are separated by blanks and tabs. An opening `"` may stand anywhere in a word; the
+    /// closing one ends the word. Between them `\` makes the next byte plain; outside, `\` and `'`
+    /// are plain themselves. COMPAT: a `"` that is not closed takes the line end into the word.
+    pub(crate) fn line(&mut self, line: &[u8]) -> Result<(), WordsError> {
+        self.bytes.clear();
+        self.ends.clear();
+        self.starts.clear();
+        let (mut quoted, mut escaped, mut open) = (false, false, false);
+        for (at, &c) in line.iter().enumerate() {
+            if quoted {
+                match c {
+                    _ if escaped => {
+                        self.bytes.push(c);
+                        escaped = false;
+                    }
+                    b'\\' => escaped = true,
+                    b'"' => {
+                        quoted = false;
+                        self.end()?;
+                        open = false;
+                    }
+                    _ => self.bytes.push(c),
+                }
+                continue;
+            }
+            if matches!(c, b' ' | b'\t' | b'\n') {
+                if open {
+                    self.end()?;
+                    open = false;
+                }
+                continue;
+            }
+            if !open {
+                self.starts.push(at);
+                open = true;
+            }
+            if c == b'"' { quoted = true } else { self.bytes.push(c) }
+        }
+        if open { self.end() } else { Ok(()) }
+    }
+
+    fn end(&mut self) -> Result<(), WordsError> {
+        let start = self.ends.last().copied().unwrap_or(0);
+        if self.bytes.len() - start > MAX_WORD {
+            return Err(WordsError::TooLong);
+        }
+        if self.ends.len() >= MAX_WORDS {
+            return Err(WordsError::TooMany);
+        }
+        self.ends.push(self.bytes.len());
+        Ok(())
+    }
+
+    /// The words.
+    pub(crate) fn words(&self) -> impl Iterator<Item = &[u8]> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(a, &b)| self.bytes.get(a..b).unwrap_or_default())
+    }
+
+    /// Where word `n` begins in the line.
+    pub(crate) fn start(&self, n: usize) -> Option<usize> {
+        self.starts.get(n).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn split(line: &str) -> Vec<String> {
+        let mut split = Split::default();
+        split.line(line.as_bytes()).unwrap();
+        split.words().map(|w| String::from_utf8(w.to_vec()).unwrap()).collect()
+    }
+
+    #[test]
+    fn words_as_upstream_splits_them() {
+        assert_eq!(split("-A INPUT  -s\t1.1.1.1 \n"), ["-A", "INPUT", "-s", "1.1.1.1"]);
+        assert_eq!(split(r#"foo"bar baz" x"#), ["foobar baz", "x"]);
+        assert_eq!(split(r#""bar"foo"#), ["bar", "foo"]);
+        assert_eq!(split(r#""a\"b\\" """#), ["a\"b\\", ""]);
+        assert_eq!(split(r"it's a\ b"), ["it's", "a\\", "b"]);
+        assert_eq!(split("\"a\n"), ["a\n"]);
+    }
+
+    #[test]
+    fn limits_are_upstreams() {
+        let mut split = Split::default();
+        assert_eq!(split.line(&[b'x'; 1023]), Ok(()));
+        assert_eq!(split.line(&[b'x'; 1024]), Err(WordsError::TooLong));
+        assert_eq!(split.line(&b"x ".repeat(251)), Ok(()));
+        assert_eq!(split.line(&b"x ".repeat(252)), Err(WordsError::TooMany));
+    }
+}
