@@ -10,5 +10,7 @@ pub mod ipset;
 pub mod lock;
 pub mod namespace;
 pub mod netlink;
+pub mod raw;
+pub mod route;
 pub mod signal;
 mod sockopt;

@@ -98,16 +98,27 @@ impl Writer {
 
     /// Begins an nfnetlink message: `struct nlmsghdr` and `struct nfgenmsg`; `res_id` is sent big-endian.
     pub fn begin(&mut self, kind: u16, flags: u16, seq: u32, family: u8, res_id: u16) -> Open {
+        let [r0, r1] = res_id.to_be_bytes();
+        self.begin_with(kind, flags, seq, [family, 0, r0, r1])
+    }
+
+    /// Begins a message of any netlink family: `struct nlmsghdr` and the header that all its messages have, as
+    /// `struct ifinfomsg`, of a multiple of four bytes.
+    pub fn begin_with<const N: usize>(
+        &mut self,
+        kind: u16,
+        flags: u16,
+        seq: u32,
+        header: [u8; N],
+    ) -> Open {
         let at = self.buf.len();
-        let mut head = [0; HEADER_LEN + 4];
-        let [_, _, _, _, k0, k1, f0, f1, s0, s1, s2, s3, _, _, _, _, fam, _version, r0, r1] =
-            &mut head;
+        let mut head = [0; HEADER_LEN];
+        let [_, _, _, _, k0, k1, f0, f1, s0, s1, s2, s3, ..] = &mut head;
         [*k0, *k1] = kind.to_ne_bytes();
         [*f0, *f1] = flags.to_ne_bytes();
         [*s0, *s1, *s2, *s3] = seq.to_ne_bytes();
-        *fam = family;
-        [*r0, *r1] = res_id.to_be_bytes();
         self.buf.extend_from_slice(&head);
+        self.buf.extend_from_slice(&header);
         Open { at }
     }
 
