@@ -3,8 +3,9 @@
 mod address;
 pub mod argv;
 pub mod error;
+pub mod help;
 pub mod list;
-mod options;
+pub mod options;
 pub mod restore;
 pub mod save;
 mod words;
