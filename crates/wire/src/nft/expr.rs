@@ -374,6 +374,13 @@ fn xt(w: &mut Writer, kind: &[u8], name: &[u8], rev: u32, info: impl FnOnce(&mut
     });
 }
 
+/// A list element read before, written again as it was.
+pub fn copy_element(w: &mut Writer, element: &crate::nl::Attr<'_>) {
+    let n = w.nest(element.kind);
+    w.raw(element.data);
+    w.close(n);
+}
+
 /// An expression read before, written again as it was.
 pub fn copy(w: &mut Writer, name: &[u8], data: &[u8]) {
     within(w, name, |w| w.raw(data));

@@ -62,6 +62,16 @@ impl<'a> Messages<'a> {
         Self { rest: datagram }
     }
 
+    /// The bytes of each message in `buffer`, header and padding included, up to the first that is broken.
+    pub fn whole(buffer: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+        let mut messages = Self::new(buffer);
+        std::iter::from_fn(move || {
+            let before = messages.rest;
+            messages.next()?.ok()?;
+            before.get(..before.len().saturating_sub(messages.rest.len()))
+        })
+    }
+
     fn split(&mut self) -> Result<Message<'a>, WireError> {
         let head = self.rest.first_chunk::<HEADER_LEN>().ok_or(WireError::Truncated)?;
         let &[l0, l1, l2, l3, k0, k1, f0, f1, s0, s1, s2, s3, ..] = head;

@@ -230,6 +230,13 @@ impl Writer {
         self.pad();
     }
 
+    /// Overwrites bytes written before; false if there are not that many at `at`.
+    #[must_use]
+    pub fn patch(&mut self, at: usize, bytes: &[u8]) -> bool {
+        let place = self.buf.get_mut(at..).and_then(|b| b.get_mut(..bytes.len()));
+        place.map(|p| p.copy_from_slice(bytes)).is_some()
+    }
+
     fn word(&mut self, attr: u16, [a, b, c, d]: [u8; 4]) {
         let [k0, k1] = attr.to_ne_bytes();
         let [l0, l1] = 8u16.to_ne_bytes();
