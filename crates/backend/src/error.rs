@@ -118,6 +118,8 @@ pub enum Problem {
     NewNameTaken,
     /// Not a base chain that iptables knows.
     NotBuiltin,
+    /// The word is no policy.
+    BadPolicy,
     /// The chain the rule jumps to is not there.
     NoSuchTarget,
     /// A base chain whose policy is not `ACCEPT` cannot be deleted.

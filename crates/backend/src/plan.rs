@@ -141,7 +141,11 @@ impl Plan {
             Edit::DeleteChain { chain: Some(chain) } => self.delete_chain(chain, tag),
             Edit::DeleteChain { chain: None } => self.delete_chains(tag),
             Edit::RenameChain { from, to } => self.rename(from, to, tag),
-            Edit::Policy { chain, policy, counters } => {
+            Edit::Policy { chain, policy: None, .. } => Err(wrong(match self.builtin(chain) {
+                Some(_) => Problem::BadPolicy,
+                None => Problem::NotBuiltin,
+            })),
+            Edit::Policy { chain, policy: Some(policy), counters } => {
                 self.policy(chain, *policy, counters.unwrap_or_default(), tag)
             }
             Edit::Declare { chain, policy, counters } => {

@@ -39,7 +39,8 @@ fn foreign(write: impl FnOnce(&mut Writer)) -> String {
 }
 
 fn capture(text: &str) -> Vec<u8> {
-    let digits: Vec<u8> = text.split_once('\n').unwrap().1.bytes().filter(u8::is_ascii_hexdigit).collect();
+    let digits: Vec<u8> =
+        text.split_once('\n').unwrap().1.bytes().filter(u8::is_ascii_hexdigit).collect();
     let byte = |c: &[u8]| u8::from_str_radix(std::str::from_utf8(c).unwrap(), 16).unwrap();
     digits.chunks(2).map(byte).collect()
 }
@@ -55,7 +56,8 @@ fn what_upstream_writes_is_understood_and_written_again_byte_for_byte() {
     ];
     for (family, text) in captures {
         let bytes = capture(text);
-        let captured = Messages::new(&bytes).map(Result::unwrap).find(|m| m.kind == msg::NEWRULE).unwrap();
+        let captured =
+            Messages::new(&bytes).map(Result::unwrap).find(|m| m.kind == msg::NEWRULE).unwrap();
         let captured = RuleView::read(&captured).unwrap();
         let cx = DecodeCx { family, host: &NoHost };
         let Entry::Rule(rule) = rule(&captured, &cx).entry else { panic!("{text}") };
@@ -109,7 +111,12 @@ fn what_nft_writes() {
         expr::payload(w, Base::Network, 12, 8, Reg(9));
         expr::cmp(w, Reg(9), CmpOp::Eq, &[1, 2, 3, 4, 5, 6, 7, 8]);
         expr::meta(w, meta::IIF, Reg(8));
-        expr::cmp(w, Reg(8), CmpOp::Eq, &oxtables_sys::interface::index(b"lo").unwrap().to_ne_bytes());
+        expr::cmp(
+            w,
+            Reg(8),
+            CmpOp::Eq,
+            &oxtables_sys::interface::index(b"lo").unwrap().to_ne_bytes(),
+        );
         expr::verdict(w, Verdict::Accept);
     });
     assert_eq!(both.source.unwrap().value.addr().to_string(), "1.2.3.4");
@@ -186,7 +193,8 @@ fn nothing_is_widened() {
 
 #[test]
 fn order_that_iptables_cannot_write_is_foreign() {
-    let count = |w: &mut Writer| expr::counter(w, oxtables_wire::nft::Counters { packets: 3, bytes: 4 });
+    let count =
+        |w: &mut Writer| expr::counter(w, oxtables_wire::nft::Counters { packets: 3, bytes: 4 });
     let source = |w: &mut Writer| {
         expr::payload(w, Base::Network, 12, 4, REG_1);
         expr::cmp(w, REG_1, CmpOp::Eq, &[1, 2, 3, 4]);
@@ -196,7 +204,10 @@ fn order_that_iptables_cannot_write_is_foreign() {
         count(w);
         source(w);
     });
-    assert!(matches!(early, Entry::Foreign(ForeignRule { counters: Counters { packets: 3, bytes: 4 }, .. })));
+    assert!(matches!(
+        early,
+        Entry::Foreign(ForeignRule { counters: Counters { packets: 3, bytes: 4 }, .. })
+    ));
     foreign(|w| {
         count(w);
         count(w);
