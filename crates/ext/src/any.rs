@@ -165,6 +165,10 @@ macro_rules! match_list {
                 Icmp = matches::icmp::Icmp,
                 Icmp6 = matches::icmp6::Icmp6,
                 Mark = matches::mark::Mark,
+                Owner = matches::owner::Owner,
+                Physdev = matches::physdev::Physdev,
+                Pkttype = matches::pkttype::Pkttype,
+                Rpfilter = matches::rpfilter::Rpfilter,
                 Tcp = matches::tcp::Tcp,
                 Udp = matches::udp::Udp,
             }

@@ -3,6 +3,7 @@
 
 mod addresses;
 mod flag;
+mod interfaces;
 mod marks;
 mod numbers;
 mod ports;
