@@ -161,15 +161,25 @@ macro_rules! match_list {
         $with! {
             /// A match of any kind.
             AnyMatch, MATCHES, find_match, {
+                AddrType = matches::addrtype::AddrType,
                 Comment = matches::comment::Comment,
+                Dscp = matches::dscp::Dscp,
+                Hl = matches::hl::Hl,
                 Icmp = matches::icmp::Icmp,
                 Icmp6 = matches::icmp6::Icmp6,
+                IpRange = matches::iprange::IpRange,
+                Length = matches::length::Length,
+                Mac = matches::mac::Mac,
                 Mark = matches::mark::Mark,
                 Owner = matches::owner::Owner,
                 Physdev = matches::physdev::Physdev,
                 Pkttype = matches::pkttype::Pkttype,
                 Rpfilter = matches::rpfilter::Rpfilter,
+                Multiport = matches::multiport::Multiport,
                 Tcp = matches::tcp::Tcp,
+                TcpMss = matches::tcpmss::TcpMss,
+                Tos = matches::tos::Tos,
+                Ttl = matches::ttl::Ttl,
                 Udp = matches::udp::Udp,
             }
         }

@@ -251,15 +251,16 @@ impl<'a> Args<'a> {
                 return error(def.name, ArgErrorKind::Twice);
             }
         }
-        for seen in &self.seen {
-            for &other in seen.def.excludes {
+        // In the order declared, not given: upstream names the pair that way round.
+        for def in spec.options.iter().filter(|def| self.has_named(def.name)) {
+            for &other in def.excludes {
                 if self.has_named(other) {
-                    return error(seen.def.name, ArgErrorKind::Together(other));
+                    return error(def.name, ArgErrorKind::Together(other));
                 }
             }
-            for &other in seen.def.also {
+            for &other in def.also {
                 if !self.has_named(other) {
-                    return error(seen.def.name, ArgErrorKind::Alone(other));
+                    return error(def.name, ArgErrorKind::Alone(other));
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! The type and code of an ICMP message (kernel `net/netfilter/xt_tcpudp.c:icmp_match`).
 
-use crate::matches::icmp_types::{TypeCode, Types};
+use crate::matches::icmp_types::{Row, TypeCode, Types};
 use crate::*;
 
 const TYPE: Opt<Neg<TypeCode<Names>>> =
@@ -11,7 +11,7 @@ const TYPE: Opt<Neg<TypeCode<Names>>> =
 pub struct Names;
 
 impl Types for Names {
-    const NAMES: &'static [(&'static str, u8, Option<u8>)] = &[
+    const NAMES: &'static [Row] = &[
         ("any", 255, None),
         ("echo-reply", 0, None),
         ("pong", 0, None),

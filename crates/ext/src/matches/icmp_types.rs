@@ -9,10 +9,15 @@ use oxtables_wire::nft::expr::Base;
 use std::fmt::Debug;
 use std::marker::PhantomData;
 
+/// A name, its type, and its code (`None`: all).
+pub(super) type Row = (&'static str, u8, Option<u8>);
+
 /// The names one family has, and how upstream speaks of them.
-pub trait Types: Clone + Copy + PartialEq + Eq + std::hash::Hash + Debug + 'static {
-    /// Name, type, and code (`None`: all); the first name of a type and code is the one listed.
-    const NAMES: &'static [(&'static str, u8, Option<u8>)];
+pub(super) trait Types:
+    Clone + Copy + PartialEq + Eq + std::hash::Hash + Debug + 'static
+{
+    /// The names; the first one of a type and code is the one listed.
+    const NAMES: &'static [Row];
     /// Whether type 255 stands for all messages.
     const ANY: bool;
     /// `ICMP type`.
@@ -27,11 +32,11 @@ pub trait Types: Clone + Copy + PartialEq + Eq + std::hash::Hash + Debug + 'stat
 
 /// A type, and one code or all of them.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct TypeCode<T> {
+pub(super) struct TypeCode<T> {
     /// The type.
-    pub kind: u8,
+    kind: u8,
     /// The code; `None` for all.
-    pub code: Option<u8>,
+    code: Option<u8>,
     types: PhantomData<T>,
 }
 
@@ -45,7 +50,7 @@ impl<T: Types> TypeCode<T> {
     }
 
     fn name(&self) -> Option<&'static str> {
-        let same = |&&(_, kind, code): &&(_, u8, _)| (kind, code) == (self.kind, self.code);
+        let same = |&&(_, kind, code): &&Row| (kind, code) == (self.kind, self.code);
         T::NAMES.iter().find(same).map(|&(name, ..)| name)
     }
 

@@ -4,16 +4,20 @@
 mod addresses;
 mod flag;
 mod interfaces;
+mod mac;
 mod marks;
 mod numbers;
 mod ports;
 mod ranges;
+mod services;
 mod texts;
 
 pub use flag::Flag;
+pub use mac::MacAddr;
 pub use marks::MarkMask;
 pub use ports::{Port, PortRange};
 pub use ranges::NumRange;
+pub use services::{Dscp, DscpClass, TosMask};
 pub use texts::{Keyword, KeywordSet, Keywords, Text};
 
 use crate::args::Arity;
