@@ -192,15 +192,26 @@ extension_list! {
     /// A target of any kind, but for the verdicts and jumps that a rule itself knows.
     AnyTarget, TARGETS, find_target, {
         Dnat = targets::dnat::Dnat,
+        Dscp = targets::dscp::Dscp,
+        Hl = targets::hop_limit::HopLimit<true>,
         Log = targets::log::Log,
+        Mark = targets::mark::Mark,
         Masquerade4 = targets::masquerade::Masquerade<false>,
         Masquerade6 = targets::masquerade::Masquerade<true>,
         Netmap4 = targets::netmap::Netmap<false>,
         Netmap6 = targets::netmap::Netmap<true>,
+        Nflog = targets::nflog::Nflog,
+        Nfqueue = targets::nfqueue::Nfqueue,
         Redirect4 = targets::redirect::Redirect<false>,
         Redirect6 = targets::redirect::Redirect<true>,
+        Reject4 = targets::reject::Reject<false>,
+        Reject6 = targets::reject::Reject<true>,
         Snat4 = targets::snat::Snat<false>,
         Snat6 = targets::snat::Snat<true>,
+        Tcpmss = targets::tcpmss::Tcpmss,
+        Tos = targets::tos::Tos,
+        Trace = targets::trace::Trace,
+        Ttl = targets::hop_limit::HopLimit<false>,
     }
 }
 

@@ -55,16 +55,27 @@ fn value(
         }
         ValueError::Port => write!(f, "invalid port/service `{word}' specified"),
         ValueError::PortOrder => f.write_str("invalid portrange (min > max)"),
-        ValueError::Host => write!(f, "host/network `{word}' not found"),
-        ValueError::Mask => write!(
+        ValueError::Host => writeln!(f, "getaddrinfo: {}", lookup_failure(word)),
+        ValueError::Mask(bits) => writeln!(
             f,
-            "invalid mask `{}' specified",
-            word.split_once('/').map_or(word, |(_, mask)| mask)
+            "{ext}: bad value for option \"--{opt}\", neither a valid network mask nor valid CIDR \
+             (0-{bits})."
         ),
         ValueError::TooLong(max) => writeln!(
             f,
             "{ext}: Argument must have a minimum length of 1 and a maximum length of {max} characters"
         ),
         ValueError::Own(sentence) => f.write_str(&sentence.replace('%', word)),
+    }
+}
+
+/// The C library's sentence about a host that was looked up: a numeric address is of the other
+/// family, anything else has no address.
+fn lookup_failure(word: &str) -> &'static str {
+    let host = word.split('/').next().unwrap_or_default();
+    if host.parse::<std::net::IpAddr>().is_ok() {
+        "Address family for hostname not supported"
+    } else {
+        "Name or service not known"
     }
 }

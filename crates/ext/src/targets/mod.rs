@@ -1,9 +1,18 @@
 //! One file a target.
 
 pub mod dnat;
+pub mod dscp;
+pub mod hop_limit;
 pub mod log;
+pub mod mark;
 pub mod masquerade;
 pub mod nat;
 pub mod netmap;
+pub mod nflog;
+pub mod nfqueue;
 pub mod redirect;
+pub mod reject;
 pub mod snat;
+pub mod tcpmss;
+pub mod tos;
+pub mod trace;

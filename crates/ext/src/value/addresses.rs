@@ -44,14 +44,14 @@ impl Value for HostMask {
         let mut parts = word.splitn(2, |&c| c == b'/');
         let host = parts.next().unwrap_or_default();
         let mask = match parts.next() {
-            Some(mask) => addr::parse_mask(family, mask).ok_or(ValueError::Mask)?,
+            Some(mask) => addr::parse_mask(family, mask).ok_or(ValueError::Mask(family.bits()))?,
             None => addr::prefix_mask(family, family.bits()),
         };
         if addr::prefix_len(mask) == Some(0) {
             // COMPAT: under /0 the address does not matter, and upstream does not even look it up.
-            return Self::new(addr::unspecified(family), mask).ok_or(ValueError::Mask);
+            return Self::new(addr::unspecified(family), mask).ok_or(ValueError::Mask(family.bits()));
         }
-        Self::new(first_address(host, cx)?, mask).ok_or(ValueError::Mask)
+        Self::new(first_address(host, cx)?, mask).ok_or(ValueError::Mask(family.bits()))
     }
 
     fn save(&self, out: &mut Vec<u8>) {

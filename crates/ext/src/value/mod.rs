@@ -2,6 +2,7 @@
 //! random legal text of itself, once for all extensions.
 
 mod addresses;
+mod dscp;
 mod flag;
 mod interfaces;
 mod mac;
@@ -11,7 +12,9 @@ mod ports;
 mod ranges;
 mod services;
 mod texts;
+mod tos;
 
+pub use dscp::{Dscp, DscpClasses};
 pub use flag::Flag;
 pub use mac::MacAddr;
 pub use marks::MarkMask;
@@ -19,6 +22,7 @@ pub use ports::{Port, PortRange};
 pub use ranges::NumRange;
 pub use services::{Dscp, DscpClass, TosMask};
 pub use texts::{Keyword, KeywordSet, Keywords, Text};
+pub use tos::TosMask;
 
 use crate::args::Arity;
 use crate::{OptDef, ParseCx};
@@ -67,10 +71,11 @@ pub enum ValueError {
     Port,
     /// A range of ports that ends before it begins.
     PortOrder,
-    /// No address, or not of the rule's family.
+    /// No address, or not of the rule's family (`getaddrinfo: ..`).
     Host,
-    /// A mask that is none.
-    Mask,
+    /// A mask that is none, of addresses of so many bits (`neither a valid network mask nor valid
+    /// CIDR (0-bits)`).
+    Mask(u8),
     /// More bytes than the kernel's field holds.
     TooLong(usize),
     /// A sentence of upstream's for this value alone; `%` in it is the word.

@@ -70,19 +70,21 @@ macro_rules! number_ranges {
 }
 number_ranges!(u8, u16, u32, u64);
 
-/// The two ends, an empty one being that of `min..=max`; the part to blame comes with the error.
+/// The two ends, an empty one being that of `min..=max`; the word from the part to
+/// blame on comes with the error.
 fn bounds(word: &[u8], (min, max): (u64, u64)) -> Result<(u64, u64), (&[u8], ValueError)> {
-    let number =
-        |part, lo| number::parse_within(part, lo, max).ok_or((part, ValueError::Near(lo, max)));
+    let number = |part, lo, blamed| {
+        number::parse_within(part, lo, max).ok_or((blamed, ValueError::Near(lo, max)))
+    };
     let mut parts = word.split(|&c| c == b':');
     let first = parts.next().unwrap_or_default();
     let Some(second) = parts.next() else {
-        return number(first, min).map(|n| (n, n));
+        return number(first, min, word).map(|n| (n, n));
     };
     if parts.next().is_some() {
         return Err((word, ValueError::Parts(2)));
     }
-    let lo = if first.is_empty() { min } else { number(first, min)? };
-    let hi = if second.is_empty() { max } else { number(second, lo)? };
+    let lo = if first.is_empty() { min } else { number(first, min, word)? };
+    let hi = if second.is_empty() { max } else { number(second, lo, second)? };
     Ok((lo, hi))
 }
