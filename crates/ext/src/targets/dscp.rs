@@ -1,12 +1,12 @@
 //! The DiffServ code point changed (kernel `net/netfilter/xt_DSCP.c:dscp_tg`).
 
 use crate::abi::{self, abi};
-use crate::value::{Dscp as CodePoint, DscpClasses, Keyword};
+use crate::value::{Dscp as CodePoint, DscpClass};
 use crate::*;
 
 const SET: Opt<CodePoint> =
     Opt::new("set-dscp", "the new code point, 0 to 63").excludes(&["set-dscp-class"]);
-const SET_CLASS: Opt<Keyword<DscpClasses>> =
+const SET_CLASS: Opt<DscpClass> =
     Opt::new("set-dscp-class", "the new code point by its class").excludes(&["set-dscp"]);
 
 /// `-j DSCP`.
@@ -31,7 +31,7 @@ impl Extension for Dscp {
     };
 
     fn parse(args: &Args<'_>, cx: &ParseCx<'_>) -> Result<Self, ArgError> {
-        let class = args.get(&SET_CLASS, cx)?.map(CodePoint::from);
+        let class = args.get(&SET_CLASS, cx)?.map(|class| class.0);
         let point = args.get(&SET, cx)?.or(class);
         let none = "DSCP target: Parameter --set-dscp is required";
         point.map(Self).ok_or(ArgError::own("DSCP", none))

@@ -2,7 +2,6 @@
 //! random legal text of itself, once for all extensions.
 
 mod addresses;
-mod dscp;
 mod flag;
 mod interfaces;
 mod mac;
@@ -12,9 +11,7 @@ mod ports;
 mod ranges;
 mod services;
 mod texts;
-mod tos;
 
-pub use dscp::{Dscp, DscpClasses};
 pub use flag::Flag;
 pub use mac::MacAddr;
 pub use marks::MarkMask;
@@ -22,7 +19,6 @@ pub use ports::{Port, PortRange};
 pub use ranges::NumRange;
 pub use services::{Dscp, DscpClass, TosMask};
 pub use texts::{Keyword, KeywordSet, Keywords, Text};
-pub use tos::TosMask;
 
 use crate::args::Arity;
 use crate::{OptDef, ParseCx};

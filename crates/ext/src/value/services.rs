@@ -40,19 +40,20 @@ impl Value for TosMask {
     const SYNTAX: &'static str = "value[/mask]|name";
 
     fn parse(word: &[u8], _: &ValueCx<'_>) -> Result<Self, ValueError> {
-        if let Some((_, [b'/', mask @ ..])) = number::prefix(word) {
-            let illegal = || ValueError::Own("Illegal value: \"%\"");
-            let value =
-                word.get(..word.len() - mask.len() - 1).and_then(byte).ok_or_else(illegal)?;
-            return Ok(Self { value, mask: byte(mask).ok_or_else(illegal)? });
-        }
-        if let Some(value) = byte(word) {
-            return Ok(Self { value, mask: u8::MAX });
-        }
-        let named = TOS_NAMES.iter().find(|(name, _)| name.as_bytes().eq_ignore_ascii_case(word));
-        named
-            .map(|&(_, value)| Self { value, mask: TOS_NAME_MASK })
-            .ok_or(ValueError::Own("Symbolic name \"%\" is unknown"))
+        let narrow = |n: u64| u8::try_from(n).ok();
+        let number = number::prefix(word).and_then(|(n, rest)| Some((narrow(n)?, rest)));
+        let Some((value, rest)) = number else {
+            let named = TOS_NAMES.iter().find(|(n, _)| n.as_bytes().eq_ignore_ascii_case(word));
+            return named
+                .map(|&(_, value)| Self { value, mask: TOS_NAME_MASK })
+                .ok_or(ValueError::Own("Symbolic name \"%\" is unknown"));
+        };
+        let mask = match rest {
+            [] => Some(u8::MAX),
+            [b'/', mask @ ..] => byte(mask),
+            _ => None,
+        };
+        mask.map(|mask| Self { value, mask }).ok_or(ValueError::Own("Illegal value: \"%\""))
     }
 
     fn save(&self, out: &mut Vec<u8>) {
