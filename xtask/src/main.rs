@@ -1,15 +1,19 @@
 //! Chores of the repository.
 
 mod capture;
+mod tidy;
 
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: cargo xtask capture [MULTI [NAME...]]";
+const USAGE: &str = "usage: cargo xtask CHORE
+  capture [MULTI [NAME...]]  what an installed iptables-nft sends, as files for tests
+  tidy [--fix]               the rules of the house; writes docs/COMPAT.md";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let done = match args.split_first() {
         Some((chore, rest)) if chore == "capture" => capture::run(rest),
+        Some((chore, rest)) if chore == "tidy" => tidy::run(rest),
         _ => Err(USAGE.to_owned()),
     };
     match done {
