@@ -29,6 +29,9 @@ pub struct NativeCx {
     pub proto: Option<Neg<u8>>,
 }
 
+/// A value read from native expressions, and how many items it is.
+pub type Raised<E> = Option<(E, usize)>;
+
 /// What can be done with an extension before a value of it exists; `E` is the list it belongs to.
 #[derive(Debug)]
 pub struct Kind<E> {
@@ -38,7 +41,7 @@ pub struct Kind<E> {
     pub parse: fn(&Args<'_>, &ParseCx<'_>) -> Result<E, ArgError>,
     decode: fn(u8, &DecodeCx<'_>, &[u8]) -> Result<E, DecodeError>,
     /// See [`Extension::raise`].
-    pub raise: fn(&[Item<'_>], &NativeCx) -> Option<(E, usize)>,
+    pub raise: fn(&[Item<'_>], &NativeCx) -> Raised<E>,
 }
 
 fn parse_as<T: Extension>(args: &Args<'_>, cx: &ParseCx<'_>) -> Result<T, ArgError> {

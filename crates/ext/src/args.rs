@@ -27,6 +27,10 @@ pub struct OptDef {
     pub name: &'static str,
     /// Other names it goes by.
     pub aliases: &'static [&'static str],
+    /// The one of its names that messages speak of.
+    pub formal: &'static str,
+    /// Upstream's sentence for the option given twice, where the extension has its own.
+    pub once: Option<&'static str>,
     /// What its value looks like.
     pub syntax: &'static str,
     /// A phrase of help.
@@ -80,6 +84,19 @@ impl<T> Opt<T> {
         Self::of(OptDef { aliases, ..self.def })
     }
 
+    /// Another name for the option, and the one that messages speak of.
+    #[must_use]
+    pub const fn formally(self, aliases: &'static [&'static str; 1]) -> Self {
+        let [formal] = *aliases;
+        Self::of(OptDef { aliases, formal, ..self.def })
+    }
+
+    /// Given twice, upstream says this.
+    #[must_use]
+    pub const fn once(self, sentence: &'static str) -> Self {
+        Self::of(OptDef { once: Some(sentence), ..self.def })
+    }
+
     /// The extension is nothing without it.
     #[must_use]
     pub const fn required(self) -> Self {
@@ -127,6 +144,8 @@ const fn plain_def<T: Value>(name: &'static str, help: &'static str) -> OptDef {
     OptDef {
         name,
         aliases: &[],
+        formal: name,
+        once: None,
         syntax: T::SYNTAX,
         help,
         invertible: false,
@@ -217,7 +236,7 @@ impl ArgError {
     /// The same, naming the option and the word to blame.
     #[must_use]
     pub fn at(self, option: &OptDef, word: &[u8]) -> Self {
-        Self { option: option.name, word: word.to_vec(), ..self }
+        Self { option: option.formal, word: word.to_vec(), ..self }
     }
 }
 
@@ -239,33 +258,35 @@ impl<'a> Args<'a> {
     /// The first rule broken, in the order upstream finds them: while reading an option, and then
     /// for the whole.
     pub fn check(&self, spec: &Spec) -> Result<(), ArgError> {
-        let error =
-            |option, kind| Err(ArgError { extension: spec.name, option, word: Vec::new(), kind });
+        let error = |def: &OptDef, kind| {
+            Err(ArgError { extension: spec.name, option: def.formal, word: Vec::new(), kind })
+        };
+        let formal = |name| spec.options.iter().find(|o| o.name == name).map_or(name, |o| o.formal);
         for (i, seen) in self.seen.iter().enumerate() {
             let def = seen.def;
             if seen.not && !def.invertible {
-                return error(def.name, ArgErrorKind::NotInvertible);
+                return error(def, ArgErrorKind::NotInvertible);
             }
             let before = self.seen.get(..i).unwrap_or_default();
             if !def.many && before.iter().any(|s| s.def.name == def.name) {
-                return error(def.name, ArgErrorKind::Twice);
+                return error(def, def.once.map_or(ArgErrorKind::Twice, ArgErrorKind::Own));
             }
         }
         // In the order declared, not given: upstream names the pair that way round.
         for def in spec.options.iter().filter(|def| self.has_named(def.name)) {
             for &other in def.excludes {
                 if self.has_named(other) {
-                    return error(def.name, ArgErrorKind::Together(other));
+                    return error(def, ArgErrorKind::Together(formal(other)));
                 }
             }
             for &other in def.also {
                 if !self.has_named(other) {
-                    return error(def.name, ArgErrorKind::Alone(other));
+                    return error(def, ArgErrorKind::Alone(formal(other)));
                 }
             }
         }
         match spec.options.iter().find(|o| o.required && !self.has_named(o.name)) {
-            Some(missing) => error(missing.name, ArgErrorKind::Missing),
+            Some(missing) => error(missing, ArgErrorKind::Missing),
             None => Ok(()),
         }
     }
@@ -339,7 +360,7 @@ impl<'a> Args<'a> {
 
 fn missing(def: &OptDef) -> ArgError {
     let kind = ArgErrorKind::Missing;
-    ArgError { extension: "", option: def.name, word: Vec::new(), kind }
+    ArgError { extension: "", option: def.formal, word: Vec::new(), kind }
 }
 
 fn read_value<T: Value>(seen: &Seen<'_>, cx: &ParseCx<'_>) -> Result<T, ArgError> {
@@ -347,7 +368,7 @@ fn read_value<T: Value>(seen: &Seen<'_>, cx: &ParseCx<'_>) -> Result<T, ArgError
     let [first, second] = seen.words;
     T::parse_words(first, second, &value_cx).map_err(|(word, e)| ArgError {
         extension: "",
-        option: seen.def.name,
+        option: seen.def.formal,
         word: word.to_vec(),
         kind: ArgErrorKind::Value(e),
     })

@@ -248,7 +248,12 @@ fn random_bytes_are_never_misread<E: Listed>(kinds: &'static [Kind<E>]) {
                     let bytes: Vec<u8> = (0..rev.size).map(|_| byte(&mut rng)).collect();
                     let value = E::from_bytes(kind.spec.kernel, rev.rev, family, &bytes);
                     let _ = (value.saved(family), value.listed(family, false));
-                    let _ = E::from_bytes(kind.spec.kernel, rev.rev, family, bytes.get(1..).unwrap_or_default());
+                    let _ = E::from_bytes(
+                        kind.spec.kernel,
+                        rev.rev,
+                        family,
+                        bytes.get(1..).unwrap_or_default(),
+                    );
                 }
             }
         }

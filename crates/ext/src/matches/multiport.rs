@@ -7,10 +7,10 @@ use oxtables_base::names;
 use oxtables_base::sample::Rng;
 
 const SOURCE: Opt<Neg<Ports>> = Opt::neg("sports", "one of these is the source port")
-    .aliases(&["source-ports"])
+    .formally(&["source-ports"])
     .excludes(&["dports", "ports"]);
 const DESTINATION: Opt<Neg<Ports>> = Opt::neg("dports", "one of these is the destination port")
-    .aliases(&["destination-ports"])
+    .formally(&["destination-ports"])
     .excludes(&["ports"]);
 const EITHER: Opt<Neg<Ports>> =
     Opt::neg("ports", "one of these is the source port or the destination port");

@@ -9,14 +9,20 @@ use oxtables_base::sample::Rng;
 use oxtables_wire::nft::cond::{Cond, Load, Op};
 use oxtables_wire::nft::expr::{self, Base, CmpOp, REG_1};
 
-const SPORT: Opt<Neg<PortRange>> =
-    Opt::neg("sport", "source port or ports").aliases(&["source-port"]);
-const DPORT: Opt<Neg<PortRange>> =
-    Opt::neg("dport", "destination port or ports").aliases(&["destination-port"]);
-const TCP_OPTION: Opt<Neg<u8>> = Opt::neg("tcp-option", "the TCP option is there").within(1, 255);
+const SPORT: Opt<Neg<PortRange>> = Opt::neg("sport", "source port or ports")
+    .formally(&["source-port"])
+    .once("Only one `--source-port' allowed");
+const DPORT: Opt<Neg<PortRange>> = Opt::neg("dport", "destination port or ports")
+    .formally(&["destination-port"])
+    .once("Only one `--destination-port' allowed");
+const TCP_OPTION: Opt<Neg<u8>> = Opt::neg("tcp-option", "the TCP option is there")
+    .within(1, 255)
+    .once("Only one `--tcp-option' allowed");
 const TCP_FLAGS: Opt<Neg<Flags>> =
-    Opt::neg("tcp-flags", "of the flags in MASK, exactly those in SET are set");
-const SYN: Opt<Neg<Flag>> = Opt::neg("syn", "the same as --tcp-flags FIN,SYN,RST,ACK SYN");
+    Opt::neg("tcp-flags", "of the flags in MASK, exactly those in SET are set").once(TWICE);
+const SYN: Opt<Neg<Flag>> =
+    Opt::neg("syn", "the same as --tcp-flags FIN,SYN,RST,ACK SYN").once(TWICE);
+const TWICE: &str = "Only one of `--syn' or `--tcp-flags'  allowed";
 
 /// The byte of the TCP header that holds the flags.
 const FLAGS_AT: u32 = 13;
@@ -134,8 +140,7 @@ impl Extension for Tcp {
             .and_then(|s| Some(Neg { not: s.not, value: Flags::from_bits(0x17, 0x02)? }));
         let flags = args.get_neg(&TCP_FLAGS, cx)?;
         if syn.is_some() && flags.is_some() {
-            let twice = "Only one of `--syn' or `--tcp-flags'  allowed";
-            return Err(ArgError::own("tcp", twice));
+            return Err(ArgError::own("tcp", TWICE));
         }
         Ok(Self {
             sport: native_ports::condition(args.get_neg(&SPORT, cx)?),

@@ -6,9 +6,9 @@ use crate::value::PortRange;
 use crate::*;
 
 const SPORT: Opt<Neg<PortRange>> =
-    Opt::neg("sport", "source port or ports").aliases(&["source-port"]);
+    Opt::neg("sport", "source port or ports").formally(&["source-port"]);
 const DPORT: Opt<Neg<PortRange>> =
-    Opt::neg("dport", "destination port or ports").aliases(&["destination-port"]);
+    Opt::neg("dport", "destination port or ports").formally(&["destination-port"]);
 
 /// `-m udp`.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]

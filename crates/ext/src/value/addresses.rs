@@ -49,7 +49,8 @@ impl Value for HostMask {
         };
         if addr::prefix_len(mask) == Some(0) {
             // COMPAT: under /0 the address does not matter, and upstream does not even look it up.
-            return Self::new(addr::unspecified(family), mask).ok_or(ValueError::Mask(family.bits()));
+            return Self::new(addr::unspecified(family), mask)
+                .ok_or(ValueError::Mask(family.bits()));
         }
         Self::new(first_address(host, cx)?, mask).ok_or(ValueError::Mask(family.bits()))
     }

@@ -137,7 +137,7 @@ impl<'a> Extensions<'a> {
 impl Slot<'_> {
     /// The error with the word it is about.
     fn blame(&self, error: ArgError) -> UsageError {
-        let option = self.args.seen().iter().rposition(|s| s.def.name == error.option);
+        let option = self.args.seen().iter().rposition(|s| s.def.is_called(error.option));
         let word = option.and_then(|i| {
             let at = *self.at.get(i)?;
             let seen = self.args.seen().get(i)?;
