@@ -199,6 +199,30 @@ fn parse_v4(word: &[u8]) -> Option<Ipv4Addr> {
     Some(Ipv4Addr::from(octets))
 }
 
+/// Reads a numeric address as `getaddrinfo(3)` reads it, which options of the guided parser do.
+///
+/// COMPAT: the last part of an IPv4 address fills what is missing (`10.1` is 10.0.0.1, `24` is
+/// 0.0.0.24), unlike in [`parse`].
+#[must_use]
+pub fn parse_host(family: Family, word: &[u8]) -> Option<IpAddr> {
+    if family == Family::Ip6 {
+        return parse(family, word);
+    }
+    let (mut bits, mut left, mut last) = (0u32, 32u32, None);
+    for part in word.split(|&c| c == b'.') {
+        if let Some(octet) = last {
+            left = left.checked_sub(8).filter(|&n| n > 0)?;
+            bits |= u32::from(u8::try_from(octet).ok()?) << left;
+        }
+        if !part.first()?.is_ascii_digit() {
+            return None;
+        }
+        last = Some(number::parse(part)?);
+    }
+    let rest = u32::try_from(last?).ok().filter(|&n| u64::from(n) < 1 << left)?;
+    Some(IpAddr::V4(Ipv4Addr::from_bits(bits | rest)))
+}
+
 /// Reads what follows the `/` of an address: a prefix length or a whole mask.
 #[must_use]
 pub fn parse_mask(family: Family, word: &[u8]) -> Option<IpAddr> {
@@ -264,6 +288,18 @@ mod tests {
         assert_eq!(v4("0x7f.1.2.3").as_deref(), Some("127.1.2.3"));
         for bad in ["", "1.2.3.4.5", "256.1.1.1", "1..2", "a.b", "1.2.3.", "-1.2.3.4"] {
             assert_eq!(v4(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_last_part_of_a_host_fills_the_rest() {
+        let host = |word: &[u8]| parse_host(Family::Ip4, word).map(|a| a.to_string());
+        assert_eq!(host(b"1.2.3.4").as_deref(), Some("1.2.3.4"));
+        assert_eq!(host(b"1.2").as_deref(), Some("1.0.0.2"));
+        assert_eq!(host(b"255.255.255").as_deref(), Some("255.255.0.255"));
+        assert_eq!(host(b"4294967295").as_deref(), Some("255.255.255.255"));
+        for bad in [&b""[..], b"1.2.3.4.5", b"1.2.3.256", b"256.1", b"1..2", b"x", b"4294967296"] {
+            assert_eq!(host(bad), None, "{bad:?}");
         }
     }
 

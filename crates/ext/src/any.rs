@@ -166,6 +166,7 @@ macro_rules! match_list {
             AnyMatch, MATCHES, find_match, {
                 AddrType = matches::addrtype::AddrType,
                 Comment = matches::comment::Comment,
+                Conntrack = matches::conntrack::Conntrack,
                 Dscp = matches::dscp::Dscp,
                 Hl = matches::hl::Hl,
                 Icmp = matches::icmp::Icmp,
@@ -179,6 +180,7 @@ macro_rules! match_list {
                 Physdev = matches::physdev::Physdev,
                 Pkttype = matches::pkttype::Pkttype,
                 Rpfilter = matches::rpfilter::Rpfilter,
+                State = matches::state::State,
                 Tcp = matches::tcp::Tcp,
                 TcpMss = matches::tcpmss::TcpMss,
                 Tos = matches::tos::Tos,

@@ -55,6 +55,10 @@ fn value(
         }
         ValueError::Port => write!(f, "invalid port/service `{word}' specified"),
         ValueError::PortOrder => f.write_str("invalid portrange (min > max)"),
+        ValueError::PortOfRange => writeln!(f, "Port \"{word}\" does not resolve to anything."),
+        ValueError::PortRangeOrder => {
+            writeln!(f, "Port range {} is negative.", word.replace(':', "-"))
+        }
         ValueError::Host => writeln!(f, "getaddrinfo: {}", lookup_failure(word)),
         ValueError::Mask(bits) => writeln!(
             f,

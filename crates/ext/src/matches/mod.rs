@@ -2,6 +2,7 @@
 
 pub mod addrtype;
 pub mod comment;
+pub mod conntrack;
 pub mod dscp;
 pub mod hl;
 mod hops;
@@ -18,6 +19,7 @@ pub mod owner;
 pub mod physdev;
 pub mod pkttype;
 pub mod rpfilter;
+pub mod state;
 pub mod tcp;
 pub mod tcpmss;
 pub mod tos;

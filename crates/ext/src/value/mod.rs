@@ -6,6 +6,7 @@ mod flag;
 mod interfaces;
 mod mac;
 mod marks;
+mod masks;
 mod numbers;
 mod ports;
 mod ranges;
@@ -15,7 +16,8 @@ mod texts;
 pub use flag::Flag;
 pub use mac::MacAddr;
 pub use marks::MarkMask;
-pub use ports::{Port, PortRange};
+pub use masks::UnionMask;
+pub use ports::{GuidedPorts, Port, PortRange};
 pub use ranges::NumRange;
 pub use services::{Dscp, DscpClass, TosMask};
 pub use texts::{Keyword, KeywordSet, Keywords, Text};
@@ -67,6 +69,11 @@ pub enum ValueError {
     Port,
     /// A range of ports that ends before it begins.
     PortOrder,
+    /// An end of a range that is no port (`Port "." does not resolve to anything.`).
+    PortOfRange,
+    /// The same as [`Self::PortOrder`] in the words of the guided parser (`Port range 2-1 is
+    /// negative.`).
+    PortRangeOrder,
     /// No address, or not of the rule's family (`getaddrinfo: ..`).
     Host,
     /// A mask that is none, of addresses of so many bits (`neither a valid network mask nor valid

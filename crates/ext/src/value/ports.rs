@@ -80,3 +80,46 @@ impl Value for PortRange {
         .into_bytes()
     }
 }
+
+/// A [`PortRange`] as upstream's guided parser reads it: other sentences, the same text.
+///
+/// COMPAT: a port above 65535 is refused, where upstream cuts it to its low 16 bits; so is an empty
+/// word, which upstream takes for port 0.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct GuidedPorts(pub PortRange);
+
+impl Value for GuidedPorts {
+    const SYNTAX: &'static str = PortRange::SYNTAX;
+
+    fn parse(word: &[u8], cx: &ValueCx<'_>) -> Result<Self, ValueError> {
+        Self::parse_words(word, b"", cx).map_err(|(_, e)| e)
+    }
+
+    fn parse_words<'w>(
+        first: &'w [u8],
+        _second: &'w [u8],
+        cx: &ValueCx<'_>,
+    ) -> Result<Self, (&'w [u8], ValueError)> {
+        let end = |part: &'w [u8], open: Option<u16>| match (part, open) {
+            ([], Some(open)) => Ok(open),
+            _ => Port::parse(part, cx).map(|p| p.0).map_err(|_| (part, ValueError::PortOfRange)),
+        };
+        let mut parts = first.split(|&c| c == b':').peekable();
+        let lo = parts.next().unwrap_or_default();
+        let lo = end(lo, parts.peek().map(|_| 0))?;
+        let hi = parts.next().map_or(Ok(lo), |hi| end(hi, Some(u16::MAX)))?;
+        match parts.next() {
+            Some(_) => Err((first, ValueError::Parts(2))),
+            None if lo > hi => Err((first, ValueError::PortRangeOrder)),
+            None => Ok(Self(PortRange { lo, hi })),
+        }
+    }
+
+    fn save(&self, out: &mut Vec<u8>) {
+        self.0.save(out);
+    }
+
+    fn sample(rng: &mut Rng, cx: &ValueCx<'_>) -> Vec<u8> {
+        PortRange::sample(rng, cx)
+    }
+}

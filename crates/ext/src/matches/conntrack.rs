@@ -1,0 +1,668 @@
+//! What is known of the packet's connection (kernel `net/netfilter/xt_conntrack.c:conntrack_mt`).
+
+use crate::abi::{self, Be16, InetAddr, abi};
+use crate::value::{GuidedPorts, Keyword, KeywordSet, Keywords, NumRange, PortRange, UnionMask};
+use crate::*;
+use oxtables_base::sample::Rng;
+use oxtables_base::{addr, names, number};
+use oxtables_packet::{CtState, Direction, Known, Tuple, ct_status};
+use std::net::IpAddr;
+
+const STATE: Opt<Neg<KeywordSet<States>>> =
+    Opt::neg("ctstate", "the connection is in one of these states");
+const PROTO: Opt<Neg<Protocol>> = Opt::neg("ctproto", "the connection's protocol");
+/// In the order of their bits from [`flag::ORIGSRC`] on.
+const PEERS: [Opt<Neg<Peer>>; 4] = [
+    Opt::neg("ctorigsrc", "who opened the connection"),
+    Opt::neg("ctorigdst", "to whom it was opened"),
+    Opt::neg("ctreplsrc", "who answers"),
+    Opt::neg("ctrepldst", "to whom the answers go"),
+];
+/// In the order of their bits from [`flag::ORIGSRC_PORT`] on.
+const PORTS: [Opt<Neg<GuidedPorts>>; 4] = [
+    Opt::neg("ctorigsrcport", "source port of the opening direction"),
+    Opt::neg("ctorigdstport", "destination port of the opening direction"),
+    Opt::neg("ctreplsrcport", "source port of the answers"),
+    Opt::neg("ctrepldstport", "destination port of the answers"),
+];
+const STATUS: Opt<Neg<KeywordSet<Statuses>>> =
+    Opt::neg("ctstatus", "the connection has one of these marks of the kernel's");
+const EXPIRE: Opt<Neg<NumRange<u32>>> =
+    Opt::neg("ctexpire", "seconds until the connection is forgotten");
+const DIR: Opt<Keyword<Directions>> = Opt::new("ctdir", "the direction of the packet");
+
+/// The bits of `match_flags` and `invert_flags` (linux/netfilter/xt_conntrack.h).
+pub(super) mod flag {
+    pub(in crate::matches) const STATE: u16 = 1 << 0;
+    pub(in crate::matches) const PROTO: u16 = 1 << 1;
+    pub(in crate::matches) const ORIGSRC: u16 = 1 << 2;
+    pub(in crate::matches) const STATUS: u16 = 1 << 6;
+    pub(in crate::matches) const EXPIRES: u16 = 1 << 7;
+    pub(in crate::matches) const ORIGSRC_PORT: u16 = 1 << 8;
+    pub(in crate::matches) const DIRECTION: u16 = 1 << 12;
+    pub(in crate::matches) const STATE_ALIAS: u16 = 1 << 13;
+}
+
+pub(super) const REVISIONS: &[Revision] =
+    &[Revision::new(3, 168), Revision::new(2, 160), Revision::new(1, 152)];
+
+/// The states in the order saved, with their bits (`XT_CONNTRACK_STATE_*`).
+pub(super) const STATES: &[(&str, u32)] = &[
+    ("INVALID", 0x01),
+    ("NEW", 0x08),
+    ("RELATED", 0x04),
+    ("ESTABLISHED", 0x02),
+    ("UNTRACKED", 0x100),
+    ("SNAT", 0x40),
+    ("DNAT", 0x80),
+];
+
+/// `-m conntrack`.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Conntrack(Box<Conditions>);
+
+/// What is asked of the connection; all of it must hold.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
+struct Conditions {
+    state: Option<Neg<KeywordSet<States>>>,
+    proto: Option<Neg<Protocol>>,
+    peers: [Option<Neg<Peer>>; 4],
+    ports: [Option<Neg<GuidedPorts>>; 4],
+    status: Option<Neg<KeywordSet<Statuses>>>,
+    expire: Option<Neg<NumRange<u32>>>,
+    dir: Option<Keyword<Directions>>,
+}
+
+/// The states of a connection, and whether its addresses were translated.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct States;
+
+impl Keywords for States {
+    const WORDS: &'static [(&'static str, u32)] = STATES;
+    const SYNTAX: &'static str = "state[,state...]";
+    const PREFIX: bool = true;
+    const UNKNOWN: Option<&'static str> = Some("Bad ctstate \"%\"");
+}
+
+/// The marks a connection has in the kernel (`IPS_*`).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Statuses;
+
+impl Keywords for Statuses {
+    const WORDS: &'static [(&'static str, u32)] = &[
+        ("NONE", 0),
+        ("EXPECTED", ct_status::EXPECTED),
+        ("SEEN_REPLY", ct_status::SEEN_REPLY),
+        ("ASSURED", ct_status::ASSURED),
+        ("CONFIRMED", ct_status::CONFIRMED),
+    ];
+    const SYNTAX: &'static str = "status[,status...]";
+    const PREFIX: bool = true;
+    const UNKNOWN: Option<&'static str> = Some("Bad ctstatus \"%\"");
+}
+
+/// The directions of a connection.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Directions;
+
+impl Keywords for Directions {
+    const WORDS: &'static [(&'static str, u32)] = &[("ORIGINAL", 0), ("REPLY", 1)];
+    const SYNTAX: &'static str = "ORIGINAL|REPLY";
+    const UNKNOWN: Option<&'static str> =
+        Some("conntrack: Bad value for \"--ctdir\" option: \"%\"");
+}
+
+/// A protocol by number or name, but not 0: no connection has that.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+struct Protocol(u8);
+
+impl Value for Protocol {
+    const SYNTAX: &'static str = "protocol";
+
+    fn parse(word: &[u8], _: &ValueCx<'_>) -> Result<Self, ValueError> {
+        let number = match number::parse(word) {
+            Some(n) => u8::try_from(n).ok(),
+            None => names::protocol_by_name(word),
+        };
+        match number.ok_or(ValueError::Own("unknown protocol \"%\" specified"))? {
+            0 => Err(ValueError::Own("conntrack: rule would never match protocol")),
+            n => Ok(Self(n)),
+        }
+    }
+
+    fn save(&self, out: &mut Vec<u8>) {
+        self.0.save(out);
+    }
+
+    fn sample(rng: &mut Rng, _: &ValueCx<'_>) -> Vec<u8> {
+        rng.within(1, 255).to_string().into_bytes()
+    }
+}
+
+/// An address under a mask; bits outside the mask are kept as written.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+struct Peer {
+    addr: IpAddr,
+    mask: UnionMask,
+}
+
+impl Value for Peer {
+    const SYNTAX: &'static str = "address[/mask]";
+
+    fn parse(word: &[u8], cx: &ValueCx<'_>) -> Result<Self, ValueError> {
+        let family = cx.rule.family;
+        let mut parts = word.splitn(2, |&c| c == b'/');
+        let host = parts.next().unwrap_or_default();
+        let mask = match parts.next() {
+            Some(mask) => UnionMask::read(mask, family)?,
+            None => UnionMask::host(family),
+        };
+        let addr = addr::parse_host(family, host).map_or_else(|| IpAddr::parse(host, cx), Ok)?;
+        Ok(Self { addr, mask })
+    }
+
+    fn save(&self, out: &mut Vec<u8>) {
+        addr::push_addr(out, self.addr);
+        self.mask.save_after_address(out);
+    }
+
+    fn sample(rng: &mut Rng, cx: &ValueCx<'_>) -> Vec<u8> {
+        oxtables_base::HostMask::sample(rng, cx)
+    }
+}
+
+impl Peer {
+    /// COMPAT: upstream's `-L` says `anywhere` for 0.0.0.0 under any mask; here only for the mask
+    /// that is anywhere.
+    fn list(&self, w: &mut ListWriter<'_>) {
+        if !w.numeric && self.mask.prefix_len() == Some(0) && self.addr.is_unspecified() {
+            w.raw("anywhere");
+            return;
+        }
+        match if w.numeric { None } else { w.host.name_of(self.addr) } {
+            Some(name) => w.bytes().extend_from_slice(&name),
+            None => addr::push_addr(w.bytes(), self.addr),
+        }
+        self.mask.save_after_address(w.bytes());
+    }
+}
+
+/// One condition, to be written down.
+enum Part<'a> {
+    States(KeywordSet<States>),
+    Protocol(Protocol),
+    Peer(&'a Peer),
+    Ports(GuidedPorts),
+    Statuses(KeywordSet<Statuses>),
+    Expire(NumRange<u32>),
+    Direction(Keyword<Directions>),
+}
+
+impl Part<'_> {
+    fn save(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::States(states) => states.save(out),
+            Self::Protocol(proto) => proto.save(out),
+            Self::Peer(peer) => peer.save(out),
+            Self::Ports(ports) => ports.save(out),
+            Self::Statuses(none) if none.bits == 0 => out.extend_from_slice(b"NONE"),
+            Self::Statuses(statuses) => statuses.save(out),
+            Self::Expire(range) => range.save(out),
+            Self::Direction(dir) => dir.save(out),
+        }
+    }
+}
+
+impl Conditions {
+    /// The conditions in the order saved: inverted or not, the option's name, the value.
+    fn parts(&self) -> impl Iterator<Item = (bool, &'static str, Part<'_>)> {
+        let state = self.state.map(|s| (s.not, STATE.def().name, Part::States(s.value)));
+        let proto = self.proto.map(|p| (p.not, PROTO.def().name, Part::Protocol(p.value)));
+        let peers = self.peers.iter().zip(&PEERS).filter_map(|(peer, opt)| {
+            let peer = peer.as_ref()?;
+            Some((peer.not, opt.def().name, Part::Peer(&peer.value)))
+        });
+        let ports = self.ports.iter().zip(&PORTS).filter_map(|(ports, opt)| {
+            let ports = ports.as_ref()?;
+            Some((ports.not, opt.def().name, Part::Ports(ports.value)))
+        });
+        let status = self.status.map(|s| (s.not, STATUS.def().name, Part::Statuses(s.value)));
+        let expire = self.expire.map(|e| (e.not, EXPIRE.def().name, Part::Expire(e.value)));
+        let dir = self.dir.map(|d| (false, DIR.def().name, Part::Direction(d)));
+        let before = state.into_iter().chain(proto).chain(peers).chain(ports);
+        before.chain(status).chain(expire).chain(dir)
+    }
+}
+
+impl Extension for Conntrack {
+    const SPEC: Spec = Spec {
+        options: &[
+            STATE.def(),
+            PROTO.def(),
+            PEERS[0].def(),
+            PEERS[1].def(),
+            PEERS[2].def(),
+            PEERS[3].def(),
+            PORTS[0].def(),
+            PORTS[1].def(),
+            PORTS[2].def(),
+            PORTS[3].def(),
+            STATUS.def(),
+            EXPIRE.def(),
+            DIR.def(),
+        ],
+        revisions: REVISIONS,
+        doc: "matches what connection tracking knows of the packet's connection",
+        cases: &[
+            ("--ctstate new,est", Some("--ctstate NEW,ESTABLISHED")),
+            (
+                "! --ctstate NEW --ctproto tcp --ctorigsrcport 1:5 --ctexpire 5:10 --ctdir reply",
+                Some(
+                    "! --ctstate NEW --ctproto 6 --ctorigsrcport 1:5 --ctexpire 5:10 --ctdir REPLY",
+                ),
+            ),
+            ("--ctstatus NONE,ASSURED", Some("--ctstatus ASSURED")),
+            ("! --ctstatus none", Some("! --ctstatus NONE")),
+            ("! --ctrepldstport :", Some("! --ctrepldstport 0:65535")),
+            ("--ctproto 0", None),
+            ("--ctstate NEW,", None),
+            ("--ctorigsrcport 65536", None),
+            ("--ctorigsrcport 5:4", None),
+            ("--ctdir ORIG", None),
+            ("! --ctdir REPLY", None),
+            ("", None),
+        ],
+        ..Spec::named("conntrack")
+    };
+
+    fn parse(args: &Args<'_>, cx: &ParseCx<'_>) -> Result<Self, ArgError> {
+        let mut conditions = Conditions {
+            state: args.get_neg(&STATE, cx)?,
+            proto: args.get_neg(&PROTO, cx)?,
+            status: args.get_neg(&STATUS, cx)?,
+            expire: args.get_neg(&EXPIRE, cx)?,
+            dir: args.get(&DIR, cx)?,
+            ..Conditions::default()
+        };
+        for (slot, opt) in conditions.peers.iter_mut().zip(&PEERS) {
+            *slot = args.get_neg(opt, cx)?;
+        }
+        for (slot, opt) in conditions.ports.iter_mut().zip(&PORTS) {
+            *slot = args.get_neg(opt, cx)?;
+        }
+        if conditions == Conditions::default() {
+            return Err(ArgError::own("conntrack", "conntrack: At least one option is required"));
+        }
+        Ok(Self(Box::new(conditions)))
+    }
+
+    fn save(&self, w: &mut ArgWriter<'_>) {
+        for (not, name, part) in self.0.parts() {
+            w.name(not, name);
+            w.bytes().push(b' ');
+            part.save(w.bytes());
+        }
+    }
+
+    fn list(&self, w: &mut ListWriter<'_>) {
+        for (not, name, part) in self.0.parts() {
+            w.raw(if not { " !" } else { "" }).word(name).raw(" ");
+            match part {
+                Part::Peer(peer) => peer.list(w),
+                _ => part.save(w.bytes()),
+            }
+        }
+    }
+
+    fn encode(&self, rev: u8, _family: Family, out: &mut Vec<u8>) {
+        self.0.info().push(rev, out);
+    }
+
+    fn decode(rev: u8, cx: &DecodeCx<'_>, bytes: &[u8]) -> Result<Self, DecodeError> {
+        let info = Info::read(rev, bytes)?;
+        if info.match_flags & flag::STATE_ALIAS != 0 {
+            return Err(DecodeError::OtherAlias);
+        }
+        info.conditions(cx.family).map(|c| Self(Box::new(c))).ok_or(DecodeError::Unknown)
+    }
+
+    fn view(&self) -> View {
+        View::Opaque(Class::Context)
+    }
+}
+
+impl Match for Conntrack {
+    /// Without a connection the state alone decides: `--ctstate INVALID --ctproto tcp` is true of
+    /// every invalid packet, and without `--ctstate` nothing is.
+    fn test(&self, _packet: &Packet, cx: &Context) -> Truth {
+        let ct = &cx.conntrack;
+        let asked = self.0.state.is_some();
+        let state = self.0.state.map_or(Truth::Yes, |s| test_state(s.map(|s| s.bits), ct));
+        state.and_then(|| match ct.has_entry() {
+            Truth::Yes => self.0.test_connection(ct),
+            Truth::No | Truth::HotDrop => asked.into(),
+            unknown @ Truth::Unknown(_) => {
+                let connection = self.0.test_connection(ct);
+                if connection == asked.into() { connection } else { unknown }
+            }
+        })
+    }
+}
+
+/// Whether the state is one of those in `mask`, as `conntrack_mt` asks before anything else.
+pub(super) fn test_state(mask: Neg<u32>, ct: &oxtables_packet::Conntrack) -> Truth {
+    let bits = mask.value;
+    let has = |name: &str| STATES.iter().any(|&(word, bit)| word == name && bits & bit != 0);
+    let state = ct.state.test(|state| match state {
+        CtState::Invalid => has("INVALID"),
+        CtState::New => has("NEW"),
+        CtState::Established => has("ESTABLISHED"),
+        CtState::Related => has("RELATED"),
+        CtState::Untracked => has("UNTRACKED"),
+    });
+    let mut nat = 0;
+    nat |= if has("SNAT") { ct_status::SRC_NAT } else { 0 };
+    nat |= if has("DNAT") { ct_status::DST_NAT } else { 0 };
+    let translated = || match nat {
+        0 => Truth::No,
+        _ => ct.has_entry().and_then(|| ct.status.test(|status| status & nat != 0)),
+    };
+    state.or_else(translated).invert_if(mask.not)
+}
+
+impl Conditions {
+    /// The conditions beside the state, about a connection that there is.
+    fn test_connection(&self, ct: &oxtables_packet::Conntrack) -> Truth {
+        let wanted = self.dir.map(|d| match d.number {
+            0 => Direction::Original,
+            _ => Direction::Reply,
+        });
+        let mut all = wanted.map_or(Truth::Yes, |d| ct.direction.test(|&dir| dir == d));
+        let tuples: [&Known<Tuple>; 4] = [&ct.original, &ct.original, &ct.reply, &ct.reply];
+        for (i, (tuple, peer)) in tuples.into_iter().zip(&self.peers).enumerate() {
+            let Some(Neg { not, value: Peer { addr, mask } }) = peer else { continue };
+            let side = |t: &Tuple| if i % 2 == 0 { t.src } else { t.dst };
+            all = all.and_then(|| tuple.test(|t| mask.same(side(t), *addr)).invert_if(*not));
+        }
+        if let Some(Neg { not, value: Protocol(proto) }) = self.proto {
+            all = all.and_then(|| ct.original.test(|t| t.protocol == proto).invert_if(not));
+        }
+        for (i, (tuple, ports)) in tuples.into_iter().zip(&self.ports).enumerate() {
+            let Some(Neg { not, value: GuidedPorts(PortRange { lo, hi }) }) = ports else {
+                continue;
+            };
+            let side = |t: &Tuple| if i % 2 == 0 { t.sport } else { t.dport };
+            all = all.and_then(|| tuple.test(|t| (*lo..=*hi).contains(&side(t))).invert_if(*not));
+        }
+        if let Some(Neg { not, value }) = self.status {
+            all = all.and_then(|| ct.status.test(|s| s & value.bits != 0).invert_if(not));
+        }
+        if let Some(Neg { not, value }) = self.expire {
+            all = all.and_then(|| ct.expires.test(|&s| value.contains(s)).invert_if(not));
+        }
+        all
+    }
+
+    fn info(&self) -> Info {
+        let mut info = Info::of_state(0, 0, 0);
+        let mut set = |bit: u16, not: bool| {
+            info.match_flags |= bit;
+            info.invert_flags |= if not { bit } else { 0 };
+        };
+        self.state.inspect(|s| set(flag::STATE, s.not));
+        self.proto.inspect(|p| set(flag::PROTO, p.not));
+        self.status.inspect(|s| set(flag::STATUS, s.not));
+        self.expire.inspect(|e| set(flag::EXPIRES, e.not));
+        self.dir.inspect(|d| set(flag::DIRECTION, d.number != 0));
+        for (i, peer) in self.peers.iter().enumerate() {
+            peer.inspect(|p| set(flag::ORIGSRC << i, p.not));
+        }
+        for (i, ports) in self.ports.iter().enumerate() {
+            ports.inspect(|p| set(flag::ORIGSRC_PORT << i, p.not));
+        }
+        let narrow = |bits: u32| u16::try_from(bits).unwrap_or(0);
+        info.state = self.state.map_or(0, |s| narrow(s.value.bits));
+        info.status = self.status.map_or(0, |s| narrow(s.value.bits));
+        info.l4proto = self.proto.map_or(0, |p| p.value.0.into());
+        let expire = self.expire.map_or(NumRange { lo: 0, hi: 0 }, |e| e.value);
+        (info.head.expires_min, info.head.expires_max) = (expire.lo, expire.hi);
+        for (slot, peer) in info.head.peers.chunks_exact_mut(2).zip(&self.peers) {
+            if let ([addr, mask], Some(peer)) = (slot, peer) {
+                *addr = InetAddr::new(peer.value.addr);
+                *mask = peer.value.mask.to_union();
+            }
+        }
+        let ends = |i: usize| self.ports.get(i).copied().flatten().map(|p| p.value.0);
+        info.lo = std::array::from_fn(|i| ends(i).map_or(0, |p| p.lo));
+        info.hi = std::array::from_fn(|i| ends(i).map_or(0, |p| p.hi));
+        info
+    }
+}
+
+/// What all revisions of the kernel's struct hold, in the widest form.
+#[derive(Clone, Copy)]
+pub(super) struct Info {
+    head: XtConntrackHead,
+    l4proto: u16,
+    lo: [u16; 4],
+    hi: [u16; 4],
+    pub(super) match_flags: u16,
+    pub(super) invert_flags: u16,
+    pub(super) state: u16,
+    status: u16,
+}
+
+impl Info {
+    /// A struct that asks for nothing but the state, with these bits.
+    pub(super) fn of_state(match_flags: u16, invert_flags: u16, state: u16) -> Self {
+        Self {
+            head: abi::zeroed(),
+            l4proto: 0,
+            lo: [0; 4],
+            hi: [0; 4],
+            match_flags,
+            invert_flags,
+            state,
+            status: 0,
+        }
+    }
+
+    /// Appends the struct of `rev`; nothing when `rev` cannot hold it: only the third has ranges of
+    /// ports, and the first no room for UNTRACKED.
+    pub(super) fn push(self, rev: u8, out: &mut Vec<u8>) {
+        let Self { head, l4proto, lo, hi, match_flags, invert_flags, state, status } = self;
+        if rev == 3 {
+            let (state_mask, status_mask) = (state, status);
+            abi::push(
+                out,
+                XtConntrackMtinfo3 {
+                    head,
+                    l4proto,
+                    ports: lo,
+                    match_flags,
+                    invert_flags,
+                    state_mask,
+                    status_mask,
+                    ports_high: hi,
+                },
+            );
+            out.extend_from_slice(&[0; 4]);
+            return;
+        }
+        if lo != hi {
+            return;
+        }
+        let ports = lo.map(Be16::new);
+        if rev == 2 {
+            let (state_mask, status_mask) = (state, status);
+            abi::push(
+                out,
+                XtConntrackMtinfo2 {
+                    head,
+                    l4proto,
+                    ports,
+                    match_flags,
+                    invert_flags,
+                    state_mask,
+                    status_mask,
+                },
+            );
+            out.extend_from_slice(&[0; 4]);
+        } else if let (Ok(state_mask), Ok(status_mask)) = (state.try_into(), status.try_into()) {
+            abi::push(
+                out,
+                XtConntrackMtinfo1 {
+                    head,
+                    l4proto,
+                    ports,
+                    match_flags,
+                    invert_flags,
+                    state_mask,
+                    status_mask,
+                },
+            );
+        }
+    }
+
+    pub(super) fn read(rev: u8, bytes: &[u8]) -> Result<Self, DecodeError> {
+        Ok(match rev {
+            3 => {
+                let raw: XtConntrackMtinfo3 = abi::read(bytes)?;
+                Self {
+                    head: raw.head,
+                    l4proto: raw.l4proto,
+                    lo: raw.ports,
+                    hi: raw.ports_high,
+                    match_flags: raw.match_flags,
+                    invert_flags: raw.invert_flags,
+                    state: raw.state_mask,
+                    status: raw.status_mask,
+                }
+            }
+            2 => {
+                let raw: XtConntrackMtinfo2 = abi::read(bytes)?;
+                let ports = raw.ports.map(Be16::value);
+                Self {
+                    head: raw.head,
+                    l4proto: raw.l4proto,
+                    lo: ports,
+                    hi: ports,
+                    match_flags: raw.match_flags,
+                    invert_flags: raw.invert_flags,
+                    state: raw.state_mask,
+                    status: raw.status_mask,
+                }
+            }
+            _ => {
+                let raw: XtConntrackMtinfo1 = abi::read(bytes)?;
+                let ports = raw.ports.map(Be16::value);
+                Self {
+                    head: raw.head,
+                    l4proto: raw.l4proto,
+                    lo: ports,
+                    hi: ports,
+                    match_flags: raw.match_flags,
+                    invert_flags: raw.invert_flags,
+                    state: raw.state_mask.into(),
+                    status: raw.status_mask.into(),
+                }
+            }
+        })
+    }
+
+    /// The conditions; `None` for what no options say.
+    fn conditions(&self, family: Family) -> Option<Conditions> {
+        let given = |bit: u16| self.match_flags & bit != 0;
+        let not = |bit: u16| self.invert_flags & bit != 0;
+        let mut conditions = Conditions::default();
+        if given(flag::STATE) {
+            let value = KeywordSet::from_bits(self.state.into()).filter(|s| s.bits != 0)?;
+            conditions.state = Some(Neg { not: not(flag::STATE), value });
+        }
+        if given(flag::PROTO) {
+            let value = Protocol(u8::try_from(self.l4proto).ok().filter(|&n| n != 0)?);
+            conditions.proto = Some(Neg { not: not(flag::PROTO), value });
+        }
+        if given(flag::STATUS) {
+            let value = KeywordSet::from_bits(self.status.into())?;
+            conditions.status = Some(Neg { not: not(flag::STATUS), value });
+        }
+        if given(flag::EXPIRES) {
+            let value = NumRange { lo: self.head.expires_min, hi: self.head.expires_max };
+            if value.lo > value.hi {
+                return None;
+            }
+            conditions.expire = Some(Neg { not: not(flag::EXPIRES), value });
+        }
+        if given(flag::DIRECTION) {
+            conditions.dir = Keyword::from_number(not(flag::DIRECTION).into());
+        }
+        let peers = self.head.peers.chunks_exact(2);
+        for (i, (slot, pair)) in conditions.peers.iter_mut().zip(peers).enumerate() {
+            let bit = flag::ORIGSRC << i;
+            if let (true, &[addr, mask]) = (given(bit), pair) {
+                let (addr, mask) = (addr.get_addr(family)?, UnionMask::from_union(mask, family)?);
+                *slot = Some(Neg { not: not(bit), value: Peer { addr, mask } });
+            }
+        }
+        let ports = self.lo.into_iter().zip(self.hi);
+        for (i, (slot, (lo, hi))) in conditions.ports.iter_mut().zip(ports).enumerate() {
+            let bit = flag::ORIGSRC_PORT << i;
+            if given(bit) {
+                let value = (lo <= hi).then_some(GuidedPorts(PortRange { lo, hi }))?;
+                *slot = Some(Neg { not: not(bit), value });
+            }
+        }
+        (conditions != Conditions::default()).then_some(conditions)
+    }
+}
+
+abi! {
+    /// The beginning of every revision of `struct xt_conntrack_mtinfo*`: address and mask of the
+    /// four ends, and the seconds (linux/netfilter/xt_conntrack.h).
+    struct XtConntrackHead[136] {
+        peers: [InetAddr; 8] = 0,
+        expires_min: u32 = 128,
+        expires_max: u32 = 132,
+    }
+}
+
+abi! {
+    /// `struct xt_conntrack_mtinfo3`.
+    struct XtConntrackMtinfo3[164] {
+        head: XtConntrackHead = 0,
+        l4proto: u16 = 136,
+        ports: [u16; 4] = 138,
+        match_flags: u16 = 146,
+        invert_flags: u16 = 148,
+        state_mask: u16 = 150,
+        status_mask: u16 = 152,
+        ports_high: [u16; 4] = 154,
+    }
+}
+
+abi! {
+    /// `struct xt_conntrack_mtinfo2`.
+    struct XtConntrackMtinfo2[156] {
+        head: XtConntrackHead = 0,
+        l4proto: u16 = 136,
+        ports: [Be16; 4] = 138,
+        match_flags: u16 = 146,
+        invert_flags: u16 = 148,
+        state_mask: u16 = 150,
+        status_mask: u16 = 152,
+    }
+}
+
+abi! {
+    /// `struct xt_conntrack_mtinfo1`.
+    struct XtConntrackMtinfo1[152] {
+        head: XtConntrackHead = 0,
+        l4proto: u16 = 136,
+        ports: [Be16; 4] = 138,
+        match_flags: u16 = 146,
+        invert_flags: u16 = 148,
+        state_mask: u8 = 150,
+        status_mask: u8 = 151,
+    }
+}

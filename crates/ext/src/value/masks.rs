@@ -1,0 +1,123 @@
+//! Masks that the kernel keeps in a `union nf_inet_addr`.
+
+use super::{Value, ValueCx, ValueError};
+use crate::abi::InetAddr;
+use oxtables_base::sample::Rng;
+use oxtables_base::{Family, addr};
+use std::hash::{Hash, Hasher};
+use std::net::IpAddr;
+
+/// The mask of an option, alone or behind an address.
+///
+/// COMPAT: where no mask is written, upstream fills all sixteen bytes of the union; where an IPv4
+/// mask is written, four. The kernel looks at four, so both are the same mask and compare equal,
+/// but each is sent back as it came.
+#[derive(Clone, Copy, Debug)]
+pub struct UnionMask {
+    mask: IpAddr,
+    filled: bool,
+}
+
+impl UnionMask {
+    /// The mask of a whole address, as it is when none is written.
+    #[must_use]
+    pub fn host(family: Family) -> Self {
+        Self { mask: addr::prefix_mask(family, family.bits()), filled: true }
+    }
+
+    /// A mask that was written.
+    #[must_use]
+    pub const fn written(mask: IpAddr) -> Self {
+        Self { mask, filled: false }
+    }
+
+    /// Reads a prefix length or a whole mask.
+    ///
+    /// # Errors
+    /// [`ValueError::Mask`].
+    pub fn read(word: &[u8], family: Family) -> Result<Self, ValueError> {
+        addr::parse_mask(family, word).map(Self::written).ok_or(ValueError::Mask(family.bits()))
+    }
+
+    /// The mask.
+    #[must_use]
+    pub const fn addr(&self) -> IpAddr {
+        self.mask
+    }
+
+    /// The prefix length, when the mask is contiguous.
+    #[must_use]
+    pub fn prefix_len(&self) -> Option<u8> {
+        addr::prefix_len(self.mask)
+    }
+
+    /// Whether it covers a whole address.
+    #[must_use]
+    pub fn is_host(&self) -> bool {
+        self.prefix_len() == Some(addr::family_of(self.mask).bits())
+    }
+
+    /// Whether `a` and `b` agree under the mask.
+    #[must_use]
+    pub fn same(&self, a: IpAddr, b: IpAddr) -> bool {
+        let masked = addr::and(a, self.mask);
+        masked.is_some() && masked == addr::and(b, self.mask)
+    }
+
+    /// The kernel's union.
+    pub(crate) fn to_union(self) -> InetAddr {
+        if self.filled { InetAddr([0xff; 16]) } else { InetAddr::new(self.mask) }
+    }
+
+    /// The mask in the kernel's union, `None` if no mask of `family` is that.
+    pub(crate) fn from_union(union: InetAddr, family: Family) -> Option<Self> {
+        if union == InetAddr([0xff; 16]) {
+            return Some(Self::host(family));
+        }
+        union.get_addr(family).map(Self::written)
+    }
+
+    /// Appends `/LEN` or `/MASK`, nothing for a whole address.
+    pub fn save_after_address(&self, out: &mut Vec<u8>) {
+        if self.is_host() {
+            return;
+        }
+        out.push(b'/');
+        match self.prefix_len() {
+            Some(n) => oxtables_base::number::push_decimal(out, u64::from(n)),
+            None => addr::push_addr(out, self.mask),
+        }
+    }
+}
+
+impl PartialEq for UnionMask {
+    fn eq(&self, other: &Self) -> bool {
+        self.mask == other.mask
+    }
+}
+
+impl Eq for UnionMask {}
+
+impl Hash for UnionMask {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.mask.hash(state);
+    }
+}
+
+/// A mask in the form of an address (`--mask 255.255.255.0`).
+impl Value for UnionMask {
+    const SYNTAX: &'static str = "mask";
+
+    fn parse(word: &[u8], cx: &ValueCx<'_>) -> Result<Self, ValueError> {
+        let mask = addr::parse_host(cx.rule.family, word).ok_or(ValueError::Host)?;
+        Ok(Self::written(mask))
+    }
+
+    fn save(&self, out: &mut Vec<u8>) {
+        addr::push_addr(out, self.mask);
+    }
+
+    fn sample(rng: &mut Rng, cx: &ValueCx<'_>) -> Vec<u8> {
+        IpAddr::sample(rng, cx)
+    }
+}
