@@ -139,6 +139,12 @@ impl NumberedNames {
         Self(lines_of(path).filter_map(parse).collect())
     }
 
+    /// Whether there is no file, or nothing in it.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The number called `name`.
     #[must_use]
     pub fn id(&self, name: &[u8]) -> Option<u64> {

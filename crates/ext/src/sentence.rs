@@ -53,6 +53,10 @@ fn value(
         ValueError::Integer => {
             writeln!(f, "{ext}: bad integer value for option \"--{opt}\", or out of range.")
         }
+        ValueError::Name => writeln!(
+            f,
+            "{ext}: could not map name {word} to an integer value for option \"--{opt}\"."
+        ),
         ValueError::Port => write!(f, "invalid port/service `{word}' specified"),
         ValueError::PortOrder => f.write_str("invalid portrange (min > max)"),
         ValueError::PortOfRange => writeln!(f, "Port \"{word}\" does not resolve to anything."),

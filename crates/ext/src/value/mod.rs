@@ -7,6 +7,7 @@ mod interfaces;
 mod mac;
 mod marks;
 mod masks;
+mod named;
 mod numbers;
 mod ports;
 mod ranges;
@@ -17,6 +18,7 @@ pub use flag::Flag;
 pub use mac::MacAddr;
 pub use marks::MarkMask;
 pub use masks::UnionMask;
+pub use named::{NameFile, NamedMask};
 pub use ports::{GuidedPorts, Port, PortRange};
 pub use ranges::NumRange;
 pub use services::{Dscp, DscpClass, TosMask};
@@ -65,6 +67,8 @@ pub enum ValueError {
     },
     /// Not an integer of the option's size (`bad integer value for option`).
     Integer,
+    /// Neither a number nor a name of the machine's file (`could not map name .`).
+    Name,
     /// Neither a port nor a service (`invalid port/service`).
     Port,
     /// A range of ports that ends before it begins.
