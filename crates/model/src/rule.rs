@@ -2,7 +2,7 @@
 
 use crate::ChainName;
 use oxtables_base::{Counters, HostMask, Interface, Neg};
-use oxtables_ext::{AnyMatch, AnyTarget};
+use oxtables_ext::{AnyMatch, AnyTarget, Foreign};
 use smallvec::SmallVec;
 
 /// What a rule does with a packet that fits.
@@ -88,6 +88,19 @@ impl Rule {
         matches!(self.action, Action::Target(AnyTarget::Foreign(_)))
             || self.matches.iter().any(|m| matches!(m, AnyMatch::Foreign(_)))
     }
+
+    fn foreign_extension(&self) -> Option<String> {
+        let of = |kind: &str, f: &Foreign| {
+            format!("{kind} {} revision {}", oxtables_base::text::visible(&f.name), f.rev)
+        };
+        if let Action::Target(AnyTarget::Foreign(f)) = &self.action {
+            return Some(of("target", f));
+        }
+        self.matches.iter().find_map(|m| match m {
+            AnyMatch::Foreign(f) => Some(of("match", f)),
+            _ => None,
+        })
+    }
 }
 
 /// A rule in the kernel that this version cannot explain. It is kept where it is and named foreign.
@@ -109,4 +122,33 @@ pub enum Entry {
     Rule(Rule),
     /// One that is not.
     Foreign(ForeignRule),
+}
+
+impl Entry {
+    /// The rule, when it is understood whole.
+    #[must_use]
+    pub fn rule(&self) -> Option<&Rule> {
+        match self {
+            Self::Rule(rule) if !rule.is_foreign() => Some(rule),
+            _ => None,
+        }
+    }
+
+    /// What it has counted.
+    #[must_use]
+    pub const fn counters(&self) -> Counters {
+        match self {
+            Self::Rule(rule) => rule.counters,
+            Self::Foreign(foreign) => foreign.counters,
+        }
+    }
+
+    /// The part that is not understood, when there is one.
+    #[must_use]
+    pub fn foreign_part(&self) -> Option<String> {
+        match self {
+            Self::Foreign(foreign) => Some(foreign.part.clone()),
+            Self::Rule(rule) => rule.foreign_extension(),
+        }
+    }
 }

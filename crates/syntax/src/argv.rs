@@ -357,6 +357,11 @@ impl<'a> State<'a> {
     }
 }
 
+/// The long names of the options every editor has, without dashes.
+pub fn option_names() -> impl Iterator<Item = &'static str> {
+    crate::options::SPELLINGS.iter().map(|s| s.long)
+}
+
 /// COMPAT: `-W`, `-w` and `-c` read as `sscanf("%llu")` does: leading digits count, what follows is
 /// ignored, and numbers too large become the largest.
 pub(crate) fn scan_number(word: &[u8]) -> Option<u64> {

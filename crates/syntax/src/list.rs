@@ -67,16 +67,14 @@ impl Layout<'_> {
             push_padded(out, number.to_string().as_bytes(), 4);
             out.push(b' ');
         }
-        match entry {
-            Entry::Rule(rule) => {
-                self.push_counts(out, rule.counters);
-                self.push_rule(out, rule);
-            }
-            Entry::Foreign(foreign) => {
-                self.push_counts(out, foreign.counters);
+        self.push_counts(out, entry.counters());
+        match entry.rule() {
+            Some(rule) => self.push_rule(out, rule),
+            None => {
                 push_padded(out, b"(foreign)", 9);
-                out.extend_from_slice(b"  not understood here: ");
-                oxtables_base::text::push_visible(out, foreign.part.as_bytes());
+                out.extend_from_slice(b"  not understood: ");
+                let part = entry.foreign_part().unwrap_or_default();
+                oxtables_base::text::push_visible(out, part.as_bytes());
             }
         }
         out.push(b'\n');
@@ -119,6 +117,7 @@ impl Layout<'_> {
         push_fragment(out, rule.fragment);
         out.push(b' ');
         if self.verbose {
+            out.push(b' ');
             self.push_interface(out, rule.in_interface, 6);
             out.push(b' ');
             self.push_interface(out, rule.out_interface, 6);

@@ -1,8 +1,8 @@
 //! Rules and chains as `-S` and save files write them.
 
-use oxtables_base::{Counters, Family, Neg, names, number};
+use oxtables_base::{Counters, Family, Neg, names, number, text};
 use oxtables_ext::{AnyMatch, AnyTarget, ArgWriter};
-use oxtables_model::{Action, Base, Chain, ChainName, Rule};
+use oxtables_model::{Action, Base, Chain, ChainName, Entry, Rule};
 
 /// Where a rule's counters are written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -38,6 +38,24 @@ pub fn push_rule(
     }
     push_action(out, family, &rule.action);
     out.push(b'\n');
+}
+
+/// As [`push_rule`]; a rule that is not understood becomes a comment that names what is not.
+pub fn push_entry(
+    out: &mut Vec<u8>,
+    family: Family,
+    chain: &ChainName,
+    entry: &Entry,
+    counters: ShowCounters,
+) {
+    match entry.rule() {
+        Some(rule) => push_rule(out, family, chain, rule, counters),
+        None => {
+            let part = entry.foreign_part().unwrap_or_default();
+            let note = format!("# foreign rule in chain {chain}: {part}\n");
+            text::push_visible(out, note.as_bytes());
+        }
+    }
 }
 
 fn push_conditions(out: &mut Vec<u8>, rule: &Rule) {

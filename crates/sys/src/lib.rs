@@ -11,6 +11,7 @@ pub mod lock;
 pub mod namespace;
 pub mod netlink;
 pub mod raw;
+pub mod resolver;
 pub mod route;
 pub mod signal;
 mod sockopt;

@@ -1,0 +1,42 @@
+//! The `iptables` command family: the multi-call binary as a library, and the rooms behind it for
+//! other programs.
+
+mod applet;
+mod editor;
+mod explain;
+mod getopt;
+mod machine;
+mod message;
+mod restore;
+mod save;
+mod top;
+
+pub use oxtables_backend as backend;
+pub use oxtables_base as base;
+pub use oxtables_ext as ext;
+pub use oxtables_model as model;
+pub use oxtables_syntax as syntax;
+
+use applet::Applet;
+
+/// The version of upstream whose behaviour the family has.
+pub const UPSTREAM: &str = "1.8.13";
+
+/// Runs the program called `name` (a path will do) with `words`, and gives its exit code.
+///
+/// The last part of `name` says which program it is; when it is none of the family's, the first of
+/// `words` does.
+#[must_use]
+pub fn run(name: &[u8], words: &[Vec<u8>]) -> u8 {
+    let called = name.rsplit(|&c| c == b'/').next().unwrap_or(name);
+    let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+    if let Some(applet) = Applet::called(called) {
+        return applet.run(called, &words);
+    }
+    if let Some((&first, rest)) = words.split_first()
+        && let Some(applet) = Applet::called(first)
+    {
+        return applet.run(first, rest);
+    }
+    top::run(called, &words)
+}

@@ -1,0 +1,359 @@
+//! `iptables-restore` and `ip6tables-restore`: a file to the kernel, one transaction a table.
+
+use crate::editor::{self, aside_text, push_echo, target_of};
+use crate::explain;
+use crate::getopt::{self, Opt, Value};
+use crate::machine::{Machine, write_shown};
+use crate::message::{BAD_POLICY, Program, problem_sentence};
+use oxtables_backend::{Backend, BackendError, Problem, Scope, Transaction};
+use oxtables_base::Family;
+use oxtables_base::text::visible;
+use oxtables_model::{ChainName, Edit, TableName};
+use oxtables_syntax::restore::{Item, RestoreError, RestoreErrorKind, RestoreOptions};
+use oxtables_syntax::{Invocation, Request, UsageErrorKind, WordsError};
+use std::io::Read as _;
+use std::os::unix::ffi::OsStrExt as _;
+
+const OPTIONS: &[Opt] = &[
+    Opt { letter: b'b', long: "", value: Value::No },
+    Opt { letter: b'c', long: "counters", value: Value::No },
+    Opt { letter: b'v', long: "verbose", value: Value::No },
+    Opt { letter: b'V', long: "version", value: Value::No },
+    Opt { letter: b't', long: "test", value: Value::No },
+    Opt { letter: b'h', long: "help", value: Value::No },
+    Opt { letter: b'n', long: "noflush", value: Value::No },
+    Opt { letter: b'M', long: "modprobe", value: Value::Yes },
+    Opt { letter: b'T', long: "table", value: Value::Yes },
+    Opt { letter: b'w', long: "wait", value: Value::Maybe },
+    Opt { letter: b'W', long: "wait-interval", value: Value::Maybe },
+];
+
+/// What was asked for.
+#[derive(Default)]
+struct Flags {
+    counters: bool,
+    verbose: u8,
+    test: bool,
+    noflush: bool,
+    teach: bool,
+}
+
+/// Runs it; `name` is what it was called.
+pub(crate) fn run(family: Family, name: &[u8], words: &[&[u8]]) -> u8 {
+    let name = visible(name);
+    let (words, teach) = explain::wanted(words);
+    let given = match getopt::parse(&words, OPTIONS) {
+        Ok(given) => given,
+        Err(why) => {
+            eprintln!("{name}: {why}\nTry `{name} -h' for more information.");
+            return 1;
+        }
+    };
+    let mut flags = Flags { teach, ..Flags::default() };
+    let mut table = None;
+    for (letter, value) in &given.options {
+        match letter {
+            b'b' => eprintln!("-b/--binary option is not implemented"),
+            b'c' => flags.counters = true,
+            b'v' => flags.verbose = flags.verbose.saturating_add(1),
+            b't' => flags.test = true,
+            b'n' => flags.noflush = true,
+            b'T' => table = *value,
+            b'V' => {
+                println!("{}", Program(&name).version());
+                return 0;
+            }
+            b'h' => {
+                eprint!("{}", usage(&name));
+                return 0;
+            }
+            _ => (),
+        }
+    }
+    let text = match input(&given.words) {
+        Ok(text) => text,
+        Err(why) => {
+            eprintln!("{why}");
+            return 1;
+        }
+    };
+    let options = RestoreOptions { family, counters: flags.counters, table, host: &Machine };
+    Restore::new(family, &name, flags).all(&text, &options)
+}
+
+fn usage(name: &str) -> String {
+    format!(
+        "Usage: {name} [-c] [-v] [-V] [-t] [-h] [-n] [-T table] [-M command] [file]\n\
+         \t   [ --counters ]\n\t   [ --verbose ]\n\t   [ --version]\n\t   [ --test ]\n\
+         \t   [ --help ]\n\t   [ --noflush ]\n\t   [ --table=<TABLE> ]\n\
+         \t   [ --modprobe=<command> ]\n"
+    )
+}
+
+fn input(words: &[&[u8]]) -> Result<Vec<u8>, String> {
+    let mut text = Vec::new();
+    match words {
+        [] => {
+            let read = std::io::stdin().lock().read_to_end(&mut text);
+            read.map_err(|e| format!("Can't read standard input: {e}"))?;
+        }
+        [path] => {
+            text = std::fs::read(std::ffi::OsStr::from_bytes(path)).map_err(|e| {
+                let why = oxtables_sys::errno::text(e.raw_os_error().unwrap_or(0));
+                format!("Can't open {}: {why}", visible(path))
+            })?;
+        }
+        _ => return Err("Unknown arguments found on commandline".to_owned()),
+    }
+    Ok(text)
+}
+
+/// Why a restore stops.
+enum Stop {
+    /// The text.
+    Text(RestoreError),
+    /// The kernel, or what is in it.
+    Backend(BackendError),
+    /// What was printed already, with the exit code.
+    Printed(String, u8),
+}
+
+impl From<RestoreError> for Stop {
+    fn from(e: RestoreError) -> Self {
+        Self::Text(e)
+    }
+}
+
+impl From<BackendError> for Stop {
+    fn from(e: BackendError) -> Self {
+        Self::Backend(e)
+    }
+}
+
+struct Restore<'a> {
+    family: Family,
+    program: Program<'a>,
+    flags: Flags,
+    /// Opened with the first table, so that a text that is wrong from the start needs no rights.
+    backend: Option<Backend<'static>>,
+    transaction: Transaction,
+    /// The chains jumped to, by the line: what to name when one is not there.
+    targets: Vec<(u32, ChainName)>,
+    echo: Vec<u8>,
+}
+
+impl<'a> Restore<'a> {
+    fn new(family: Family, name: &'a str, flags: Flags) -> Self {
+        Self {
+            family,
+            program: Program(name),
+            flags,
+            backend: None,
+            transaction: Transaction::new(TableName::Filter),
+            targets: Vec::new(),
+            echo: Vec::new(),
+        }
+    }
+
+    fn all(&mut self, text: &[u8], options: &RestoreOptions<'_>) -> u8 {
+        let done =
+            oxtables_syntax::restore::read(text, options, |line, item| self.item(line, item));
+        let (message, code, at) = match done {
+            Ok(()) => (String::new(), 0, None),
+            Err(Stop::Text(e)) => {
+                let (message, code) = self.text_error(&e);
+                (message, code, Some((e.line, e.column, Some(e.kind))))
+            }
+            Err(Stop::Backend(e)) => {
+                let line = first_line(&e);
+                let (message, code) = self.program.backend(&e, true);
+                (message, code, line.map(|l| (l, None, None)))
+            }
+            Err(Stop::Printed(message, code)) => (message, code, None),
+        };
+        self.flush_echo();
+        eprint!("{message}");
+        if let (true, Some((line, column, kind))) = (self.flags.teach, at) {
+            eprint!("{}", explain::line(self.family, text, line, column, kind.as_ref()));
+        }
+        code
+    }
+
+    fn item(&mut self, line: u32, item: Item) -> Result<(), Stop> {
+        match item {
+            Item::Comment(text) => {
+                if self.flags.verbose > 0 {
+                    self.echo.extend_from_slice(&text);
+                    self.echo.push(b'\n');
+                }
+                Ok(())
+            }
+            Item::Begin(table) => self.begin(table, line),
+            Item::Declare { edit, bad_policy } => {
+                if bad_policy && !self.flags.test {
+                    return Err(self.failed(line, BAD_POLICY));
+                }
+                self.push(edit, line)
+            }
+            Item::Command(invocation) => self.command(invocation, line),
+            Item::Aside(parsed) => {
+                let outcome = aside_text(self.family, self.program, &parsed);
+                self.echo.extend_from_slice(&outcome.stdout);
+                self.flush_echo();
+                // COMPAT: `-h` and `-V` end the program wherever they stand.
+                Err(Stop::Printed(String::new(), 0))
+            }
+            Item::Commit => self.commit(line),
+        }
+    }
+
+    fn failed(&self, line: u32, sentence: &str) -> Stop {
+        let sentence = sentence.trim_end_matches(" Run `dmesg' for more information.");
+        Stop::Printed(format!("{}: line {line} failed: {sentence}\n", self.program.0), 1)
+    }
+
+    fn begin(&mut self, table: TableName, line: u32) -> Result<(), Stop> {
+        self.transaction = Transaction::new(table);
+        self.targets.clear();
+        if self.flags.test {
+            return Ok(());
+        }
+        if self.backend.is_none() {
+            self.backend = Some(Backend::open(self.family, &Machine)?);
+        }
+        if self.flags.noflush {
+            return Ok(());
+        }
+        if self.flags.verbose > 0 {
+            self.echo_cleared(table)?;
+        }
+        self.push(Edit::Clear, line)
+    }
+
+    /// What `-v` says of a table that is emptied first.
+    fn echo_cleared(&mut self, table: TableName) -> Result<(), Stop> {
+        let Some(backend) = &mut self.backend else { return Ok(()) };
+        let listing = backend.list(table, Scope::Chains)?;
+        for edit in [Edit::Flush { chain: None }, Edit::DeleteChain { chain: None }] {
+            push_echo(&mut self.echo, self.family, 1, &listing.chains, &edit);
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, edit: Edit, line: u32) -> Result<(), Stop> {
+        if let Some(chain) = target_of(&edit) {
+            self.targets.push((line, chain.clone()));
+        }
+        match (&self.backend, self.flags.test) {
+            (Some(backend), false) => Ok(backend.push(&mut self.transaction, edit, line)?),
+            _ => Ok(()),
+        }
+    }
+
+    fn command(&mut self, invocation: Invocation, line: u32) -> Result<(), Stop> {
+        if matches!(invocation.request, Request::Show { .. }) {
+            return self.show(&invocation, line);
+        }
+        let Invocation { request: Request::Edit(edits), verbose, .. } = invocation else {
+            return Ok(());
+        };
+        // COMPAT: a line is echoed when the whole table is replaced, or when it asks for it itself.
+        let replaced = self.flags.verbose > 0 && !self.flags.noflush && !self.flags.test;
+        let verbose = if replaced { 1 } else { verbose };
+        for edit in edits {
+            push_echo(&mut self.echo, self.family, verbose, &[], &edit);
+            self.push(edit, line)?;
+        }
+        Ok(())
+    }
+
+    /// COMPAT: `-L` and `-S` among the lines show what the kernel has, which is what was there
+    /// before this table's transaction; upstream shows the table as changed so far.
+    fn show(&mut self, invocation: &Invocation, line: u32) -> Result<(), Stop> {
+        self.flush_echo();
+        let Some(backend) = &mut self.backend else { return Ok(()) };
+        let outcome = editor::show(backend, self.family, self.program, invocation);
+        self.echo.extend_from_slice(&outcome.stdout);
+        match outcome.code {
+            0 => Ok(()),
+            1 => Err(self.failed(line, problem_sentence(Problem::NoSuchChain))),
+            code => Err(Stop::Printed(outcome.stderr, code)),
+        }
+    }
+
+    fn commit(&mut self, line: u32) -> Result<(), Stop> {
+        let Some(backend) = &mut self.backend else { return Ok(()) };
+        let next = Transaction::new(TableName::Filter);
+        let transaction = std::mem::replace(&mut self.transaction, next);
+        match backend.commit(transaction) {
+            Ok(()) => {
+                self.flush_echo();
+                Ok(())
+            }
+            Err(BackendError::Problem { problem: Problem::NoSuchTarget, tag }) => {
+                let at = self.targets.iter().find(|(l, _)| *l == tag);
+                let name = at.map(|(_, c)| c.bytes().to_vec()).unwrap_or_default();
+                let sentence = UsageErrorKind::UnknownTarget(name).to_string();
+                // COMPAT: upstream finds this out at COMMIT and names that line.
+                let (mut text, code) = self.program.parameter(&sentence, line);
+                if self.flags.teach {
+                    text.push_str(&format!("The jump stands in line {tag}.\n"));
+                }
+                Err(Stop::Printed(text, code))
+            }
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    fn flush_echo(&mut self) {
+        let mut out = std::io::stdout().lock();
+        // A reader that went away is no error of ours.
+        drop(write_shown(&mut out, &self.echo));
+        self.echo.clear();
+    }
+
+    /// The message of a fault in the text, and the exit code.
+    fn text_error(&self, e: &RestoreError) -> (String, u8) {
+        let (program, line) = (self.program, e.line);
+        let own =
+            |what: String| program.parameter(&format!("{}: line {line} {what}", program.0), line);
+        match &e.kind {
+            RestoreErrorKind::OutsideTable => (format!("{}: line {line} failed\n", program.0), 1),
+            RestoreErrorKind::CommitExpected => {
+                (format!("{}: COMMIT expected at line {line}\n", program.0), 1)
+            }
+            RestoreErrorKind::Table(name) => own(format!("table name '{}' invalid", visible(name))),
+            RestoreErrorKind::NoTable => own("table name invalid".to_owned()),
+            RestoreErrorKind::NoChain => own("chain name invalid".to_owned()),
+            RestoreErrorKind::NoPolicy => own("policy invalid".to_owned()),
+            RestoreErrorKind::Usage(error) => program.usage(error, Some(line)),
+            RestoreErrorKind::PolicyCounters(chain) => {
+                let chain = visible(chain);
+                let sentence = format!("invalid policy counters for chain '{chain}'");
+                program.parameter(&sentence, line)
+            }
+            RestoreErrorKind::Bracket => {
+                program.parameter(&format!("Bad line {line}: need ]"), line)
+            }
+            RestoreErrorKind::Words(WordsError::TooLong) => {
+                program.parameter("Parameter too long!", line)
+            }
+            RestoreErrorKind::Words(WordsError::TooMany) => {
+                program.parameter("Parser cannot handle more arguments", line)
+            }
+            RestoreErrorKind::Nul => {
+                program.parameter(&format!("Bad line {line}: a NUL byte in it"), line)
+            }
+        }
+    }
+}
+
+/// The line that the kernel's first refusal is about.
+fn first_line(e: &BackendError) -> Option<u32> {
+    let line = match e {
+        BackendError::Problem { tag, .. } | BackendError::Unwritable { tag, .. } => *tag,
+        BackendError::Refused(refusals) => refusals.first()?.tag,
+        _ => return None,
+    };
+    (line > 0).then_some(line)
+}
