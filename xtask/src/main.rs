@@ -1,18 +1,21 @@
 //! Chores of the repository.
 
 mod capture;
+mod docs;
 mod tidy;
 
 use std::process::ExitCode;
 
 const USAGE: &str = "usage: cargo xtask CHORE
   capture [MULTI [NAME...]]  what an installed iptables-nft sends, as files for tests
+  docs [--check]             the manual and the completions, from the option tables
   tidy [--fix]               the rules of the house; writes docs/COMPAT.md";
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let done = match args.split_first() {
         Some((chore, rest)) if chore == "capture" => capture::run(rest),
+        Some((chore, rest)) if chore == "docs" => docs::run(rest),
         Some((chore, rest)) if chore == "tidy" => tidy::run(rest),
         _ => Err(USAGE.to_owned()),
     };
