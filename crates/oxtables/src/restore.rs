@@ -137,8 +137,11 @@ struct Restore<'a> {
     /// Opened with the first table, so that a text that is wrong from the start needs no rights.
     backend: Option<Backend<'static>>,
     transaction: Transaction,
-    /// The chains jumped to, by the line: what to name when one is not there.
-    targets: Vec<(u32, ChainName)>,
+    /// The first jump to a chain that is not there, and its line.
+    astray: Option<(u32, ChainName)>,
+    /// Under `--noflush` the jumps of a table and their lines: whether their chains are there is
+    /// only known at COMMIT.
+    jumps: Vec<(u32, ChainName)>,
     echo: Vec<u8>,
 }
 
@@ -150,7 +153,8 @@ impl<'a> Restore<'a> {
             flags,
             backend: None,
             transaction: Transaction::new(TableName::Filter),
-            targets: Vec::new(),
+            astray: None,
+            jumps: Vec::new(),
             echo: Vec::new(),
         }
     }
@@ -214,7 +218,8 @@ impl<'a> Restore<'a> {
 
     fn begin(&mut self, table: TableName, line: u32) -> Result<(), Stop> {
         self.transaction = Transaction::new(table);
-        self.targets.clear();
+        self.astray = None;
+        self.jumps.clear();
         if self.flags.test {
             return Ok(());
         }
@@ -241,12 +246,20 @@ impl<'a> Restore<'a> {
     }
 
     fn push(&mut self, edit: Edit, line: u32) -> Result<(), Stop> {
-        if let Some(chain) = target_of(&edit) {
-            self.targets.push((line, chain.clone()));
+        let (Some(backend), false) = (&self.backend, self.flags.test) else { return Ok(()) };
+        let target = target_of(&edit).cloned();
+        if self.flags.noflush {
+            self.jumps.extend(target.iter().map(|chain| (line, chain.clone())));
         }
-        match (&self.backend, self.flags.test) {
-            (Some(backend), false) => Ok(backend.push(&mut self.transaction, edit, line)?),
-            _ => Ok(()),
+        match backend.push(&mut self.transaction, edit, line) {
+            Err(BackendError::Problem { problem: Problem::NoSuchTarget, tag }) => {
+                // COMPAT: upstream looks at jumps when it comes to COMMIT, after all other faults.
+                if self.astray.is_none() {
+                    self.astray = target.map(|chain| (tag, chain));
+                }
+                Ok(())
+            }
+            done => Ok(done?),
         }
     }
 
@@ -282,6 +295,9 @@ impl<'a> Restore<'a> {
     }
 
     fn commit(&mut self, line: u32) -> Result<(), Stop> {
+        if let Some((at, chain)) = &self.astray {
+            return Err(self.unknown_target(chain, *at, line));
+        }
         let Some(backend) = &mut self.backend else { return Ok(()) };
         let next = Transaction::new(TableName::Filter);
         let transaction = std::mem::replace(&mut self.transaction, next);
@@ -291,18 +307,22 @@ impl<'a> Restore<'a> {
                 Ok(())
             }
             Err(BackendError::Problem { problem: Problem::NoSuchTarget, tag }) => {
-                let at = self.targets.iter().find(|(l, _)| *l == tag);
-                let name = at.map(|(_, c)| c.bytes().to_vec()).unwrap_or_default();
-                let sentence = UsageErrorKind::UnknownTarget(name).to_string();
-                // COMPAT: upstream finds this out at COMMIT and names that line.
-                let (mut text, code) = self.program.parameter(&sentence, line);
-                if self.flags.teach {
-                    text.push_str(&format!("The jump stands in line {tag}.\n"));
-                }
-                Err(Stop::Printed(text, code))
+                let jump = self.jumps.iter().find(|(at, _)| *at == tag);
+                let chain = jump.map_or_else(|| ChainName::new(b""), |(_, c)| c.clone());
+                Err(self.unknown_target(&chain, tag, line))
             }
             Err(e) => Err(e.into()),
         }
+    }
+
+    /// COMPAT: the line named is that of COMMIT, as upstream names it.
+    fn unknown_target(&self, chain: &ChainName, at: u32, line: u32) -> Stop {
+        let sentence = UsageErrorKind::UnknownTarget(chain.bytes().to_vec()).to_string();
+        let (mut text, code) = self.program.parameter(&sentence, line);
+        if self.flags.teach {
+            text.push_str(&format!("The jump stands in line {at}.\n"));
+        }
+        Stop::Printed(text, code)
     }
 
     fn flush_echo(&mut self) {

@@ -142,6 +142,12 @@ impl Extension for Tcp {
         if syn.is_some() && flags.is_some() {
             return Err(ArgError::own("tcp", TWICE));
         }
+        let looks = args.has(&SPORT) || args.has(&DPORT) || syn.is_some() || flags.is_some();
+        // COMPAT: since 1.8.9 nf_tables reads ports and flags at fixed places, so upstream asks for
+        // the protocol itself; `! -p tcp` passes too.
+        if looks && !args.has(&TCP_OPTION) && cx.proto.is_none_or(|p| p.value != 6) {
+            return Err(ArgError::own("tcp", "TCP match requires '-p tcp'"));
+        }
         Ok(Self {
             sport: native_ports::condition(args.get_neg(&SPORT, cx)?),
             dport: native_ports::condition(args.get_neg(&DPORT, cx)?),
@@ -204,29 +210,36 @@ impl Extension for Tcp {
     }
 
     fn lower(&self, w: &mut Writer, cx: &NativeCx) -> bool {
-        if self.option.is_some() || !cx.proto.is_some_and(|p| p == Neg::plain(6)) {
+        if self.option.is_some() || cx.proto.is_none_or(|p| p.value != 6) {
             return false;
         }
         if self.sport.is_none() && self.dport.is_none() && self.flags.is_none() {
             return false;
         }
-        native_ports::lower(w, self.sport, self.dport);
         if let Some(Neg { not, value }) = self.flags {
             let (mask, set) = value.bits();
             expr::payload(w, Base::Transport, FLAGS_AT, 1, REG_1);
             expr::bitwise(w, REG_1, 1, &[mask], &[0]);
             expr::cmp(w, REG_1, if not { CmpOp::Neq } else { CmpOp::Eq }, &[set]);
         }
+        native_ports::lower(w, self.sport, self.dport);
         true
     }
 
     fn raise(items: &[Item<'_>], cx: &NativeCx) -> Option<(Self, usize)> {
-        if cx.proto != Some(Neg::plain(6)) {
+        if cx.proto.is_none_or(|p| p.value != 6) {
             return None;
         }
-        let (sport, dport, mut used) = native_ports::raise(items);
-        let flags = items.get(used).and_then(raise_flags);
-        used += usize::from(flags.is_some());
+        // 1.8.13 writes the flags before the ports, 1.8.9 after them.
+        let mut flags = items.first().and_then(raise_flags);
+        let first = usize::from(flags.is_some());
+        let rest = items.get(first..).unwrap_or_default();
+        let (sport, dport, ports) = native_ports::raise(rest);
+        let mut used = first + ports;
+        if flags.is_none() {
+            flags = items.get(used).and_then(raise_flags);
+            used += usize::from(flags.is_some());
+        }
         (used > 0).then_some((Self { sport, dport, option: None, flags }, used))
     }
 
