@@ -37,6 +37,8 @@ fn value(
 ) -> fmt::Result {
     match e {
         ValueError::Bad => writeln!(f, "{ext}: bad value for option \"--{opt}\""),
+        ValueError::Word => write!(f, "{ext}: Bad value for \"--{opt}\" option: \"{word}\""),
+        ValueError::Empty => writeln!(f, "Argument must have a minimum length of 1 characters"),
         ValueError::Range(lo, hi) => {
             writeln!(f, "{ext}: bad value for option \"--{opt}\", or out of range ({lo}-{hi}).")
         }

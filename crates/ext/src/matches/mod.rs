@@ -2,10 +2,12 @@
 
 pub mod addrtype;
 pub mod comment;
+pub mod connmark;
 pub mod conntrack;
 pub mod cpu;
 pub mod devgroup;
 pub mod dscp;
+pub mod hashlimit;
 pub mod hl;
 mod hops;
 pub mod icmp;
@@ -13,6 +15,7 @@ pub mod icmp6;
 mod icmp_types;
 pub mod iprange;
 pub mod length;
+pub mod limit;
 pub mod mac;
 pub mod mark;
 pub mod multiport;

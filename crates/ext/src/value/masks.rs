@@ -104,6 +104,27 @@ impl Hash for UnionMask {
     }
 }
 
+/// The length of a prefix; a contiguous mask will do too.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct PrefixLen(pub u8);
+
+impl Value for PrefixLen {
+    const SYNTAX: &'static str = "prefix length";
+
+    fn parse(word: &[u8], cx: &ValueCx<'_>) -> Result<Self, ValueError> {
+        let mask = UnionMask::read(word, cx.rule.family)?;
+        mask.prefix_len().map(Self).ok_or(ValueError::Mask(cx.rule.family.bits()))
+    }
+
+    fn save(&self, out: &mut Vec<u8>) {
+        self.0.save(out);
+    }
+
+    fn sample(rng: &mut Rng, cx: &ValueCx<'_>) -> Vec<u8> {
+        rng.within(0, cx.rule.family.bits().into()).to_string().into_bytes()
+    }
+}
+
 /// A mask in the form of an address (`--mask 255.255.255.0`).
 impl Value for UnionMask {
     const SYNTAX: &'static str = "mask";

@@ -8,19 +8,23 @@ mod mac;
 mod marks;
 mod masks;
 mod named;
+mod names;
 mod numbers;
 mod ports;
 mod ranges;
+mod rates;
 mod services;
 mod texts;
 
 pub use flag::Flag;
 pub use mac::MacAddr;
 pub use marks::MarkMask;
-pub use masks::UnionMask;
 pub use named::{NameFile, NamedMask};
+pub use masks::{PrefixLen, UnionMask};
+pub use names::Name;
 pub use ports::{GuidedPorts, Port, PortRange};
 pub use ranges::NumRange;
+pub use rates::{PacketRate, RateError};
 pub use services::{Dscp, DscpClass, TosMask};
 pub use texts::{Keyword, KeywordSet, Keywords, Text};
 
@@ -50,6 +54,10 @@ impl ValueCx<'_> {
 pub enum ValueError {
     /// Not of the form wanted (`bad value for option`).
     Bad,
+    /// The same where the extension itself reads the word (`Bad value for ".." option: "."`).
+    Word,
+    /// Empty, where something must be given.
+    Empty,
     /// Not a number of `lo..=hi` (`bad value for option .., or out of range (lo-hi)`).
     Range(u64, u64),
     /// One end of a range is no number of `lo..=hi` (`bad value for option .. near ".", or out of

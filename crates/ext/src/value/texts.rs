@@ -157,6 +157,9 @@ pub struct KeywordSet<K> {
 }
 
 impl<K: Keywords> KeywordSet<K> {
+    /// No word at all.
+    pub const EMPTY: Self = Self { bits: 0, list: PhantomData };
+
     /// The set of `bits`, when the list has a word for each of them.
     #[must_use]
     pub fn from_bits(bits: u32) -> Option<Self> {
