@@ -19,8 +19,7 @@ pub use oxtables_syntax as syntax;
 
 use applet::Applet;
 
-/// The version of upstream whose behaviour the family has.
-pub const UPSTREAM: &str = "1.8.13";
+pub use syntax::help::UPSTREAM_VERSION as UPSTREAM;
 
 /// Runs the program called `name` (a path will do) with `words`, and gives its exit code.
 ///

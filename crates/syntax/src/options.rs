@@ -157,7 +157,7 @@ pub const SPELLINGS: &[Spelling] = &[
     one("exact", b'x', Base::Exact, Nothing).shown("", "counters in full, not in K, M and G"),
     one("line-numbers", 0, Base::LineNumbers, Nothing).shown("", "number the rules in a list"),
     one("wait", b'w', Base::Wait, Maybe)
-        .shown("[seconds]", "how long to wait for the lock; without seconds, as long as it takes"),
+        .shown("[seconds]", "accepted for old scripts: the kernel's transactions need no lock"),
     one("wait-interval", b'W', Base::WaitInterval, Maybe)
         .shown("[microseconds]", "accepted for old scripts, and does nothing"),
     one("modprobe", b'M', Base::Modprobe, Value)
