@@ -48,34 +48,27 @@ impl<T: Plain, const N: usize> Plain for [T; N] {
 #[repr(C, align(2))]
 pub(crate) struct Be16([u8; 2]);
 
-/// A number the kernel keeps in network byte order (`__be32`).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(C, align(4))]
-pub(crate) struct Be32([u8; 4]);
+const _: () = assert!(size_of::<Be16>() == size_of::<u16>());
 
-macro_rules! plain_network_numbers {
-    ($($t:ident, $n:ty);*) => {$(
-        const _: () = assert!(size_of::<$t>() == size_of::<$n>());
-        impl $t {
-            pub(crate) const fn new(n: $n) -> Self {
-                Self(n.to_be_bytes())
-            }
-            pub(crate) const fn value(self) -> $n {
-                <$n>::from_be_bytes(self.0)
-            }
-        }
-        impl Plain for $t {
-            const SIZE: usize = size_of::<$n>();
-            fn put(self, to: &mut [u8]) {
-                self.0.put(to);
-            }
-            fn get(from: &[u8]) -> Self {
-                Self(Plain::get(from))
-            }
-        }
-    )*};
+impl Be16 {
+    pub(crate) const fn new(n: u16) -> Self {
+        Self(n.to_be_bytes())
+    }
+
+    pub(crate) const fn value(self) -> u16 {
+        u16::from_be_bytes(self.0)
+    }
 }
-plain_network_numbers!(Be16, u16; Be32, u32);
+
+impl Plain for Be16 {
+    const SIZE: usize = size_of::<u16>();
+    fn put(self, to: &mut [u8]) {
+        self.0.put(to);
+    }
+    fn get(from: &[u8]) -> Self {
+        Self(Plain::get(from))
+    }
+}
 
 /// Declares a kernel struct: `struct NAME[SIZE] { field: type = OFFSET, .. }`. Size and offsets are
 /// those of the C struct on a 64-bit machine and are checked against `#[repr(C)]` when compiled.

@@ -1,4 +1,4 @@
-//! The extensions: one file a match ([`matches`]), one file a target ([`targets`]), and the value
+//! The extensions: one file a match ([`mod@matches`]), one file a target ([`targets`]), and the value
 //! types they share ([`value`]).
 //!
 //! An extension is a plain typed value that implements [`Extension`]: it reads itself from options,
@@ -21,7 +21,7 @@ pub mod write;
 mod tests;
 
 pub use any::{
-    AnyMatch, AnyTarget, Foreign, Kind, MATCHES, NativeCx, TARGETS, find_match, find_target,
+    AnyMatch, AnyTarget, Foreign, Kind, MATCHES, NativeCx, Raised, TARGETS, find_match, find_target,
 };
 pub use args::{ArgError, ArgErrorKind, Args, Opt, OptDef, Seen};
 pub use host::{Host, NoHost};

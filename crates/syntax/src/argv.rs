@@ -26,6 +26,10 @@ pub struct Setting<'a> {
 
 /// What words ask for.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one value a line, moved and gone; a box for each costs more"
+)]
 pub enum Parsed {
     /// `-h`: the base help, and that of the extensions named before it.
     Help(Vec<&'static oxtables_ext::Spec>),
@@ -59,6 +63,10 @@ pub struct Invocation {
 
 /// What to do.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one value a line, moved and gone; a box for each costs more"
+)]
 pub enum Request {
     /// Changes, all or none; several when addresses were lists.
     Edit(SmallVec<[Edit; 1]>),
@@ -121,10 +129,11 @@ pub fn parse<'a>(words: &'a [&'a [u8]], setting: Setting<'a>) -> Result<Parsed, 
             }
             Given::Stray(word) => return Err(Kind::StrayWord(word.to_vec()).at(at)),
             Given::Extension { slot, def } => state.extensions.take(slot, def, not, &mut cursor)?,
-            Given::Base(base, value) => match state.take(base, value, not, &mut cursor, at)? {
-                Some(done) => return Ok(done),
-                None => (),
-            },
+            Given::Base(base, value) => {
+                if let Some(done) = state.take(base, value, not, &mut cursor, at)? {
+                    return Ok(done);
+                }
+            }
         }
         not = false;
     }
@@ -402,7 +411,7 @@ fn protocol(word: &[u8], not: bool) -> Result<Option<Neg<u8>>, Kind> {
         Some(n) => u8::try_from(n).ok(),
         None => names::protocol_by_name(&lower),
     };
-    let value = found.ok_or_else(|| Kind::UnknownProtocol(lower))?;
+    let value = found.ok_or(Kind::UnknownProtocol(lower))?;
     match (value, not) {
         (0, true) => Err(Kind::NeverProtocol),
         (0, false) => Ok(None),

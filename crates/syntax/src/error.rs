@@ -116,7 +116,7 @@ pub enum UsageErrorKind {
     /// `-4` for ip6tables, or `-6` for iptables: upstream says nothing but where help is.
     OtherFamily,
     /// The options of an extension.
-    Extension(ArgError),
+    Extension(Box<ArgError>),
 }
 
 impl UsageErrorKind {

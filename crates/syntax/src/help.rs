@@ -3,11 +3,13 @@
 
 use crate::options::{SPELLINGS, Spelling};
 use oxtables_base::Family;
-use oxtables_ext::{MATCHES, OptDef, Spec};
+use oxtables_ext::{MATCHES, OptDef, Spec, TARGETS};
 use std::fmt::Write as _;
 
 /// Where the phrases begin.
 const COLUMN: usize = 32;
+/// How long a line of names gets.
+const WIDTH: usize = 79;
 
 /// The version of iptables whose command language this is.
 pub const UPSTREAM_VERSION: &str = "1.8.13";
@@ -43,6 +45,11 @@ pub fn help(family: Family, extensions: &[&Spec]) -> String {
     shown().filter(|s| s.is_command()).for_each(|s| base(&mut out, s));
     out.push_str("\nOptions:\n");
     shown().filter(|s| !s.is_command()).for_each(|s| base(&mut out, s));
+    let names = |specs: &mut dyn Iterator<Item = &'static Spec>| -> Vec<&'static str> {
+        specs.filter(|s| s.families.has(family)).map(|s| s.name).collect()
+    };
+    list(&mut out, "Matches (-m)", &names(&mut MATCHES.iter().map(|k| k.spec)));
+    list(&mut out, "Targets (-j)", &names(&mut TARGETS.iter().map(|k| k.spec)));
     for spec in extensions {
         extension(&mut out, spec);
     }
@@ -113,6 +120,21 @@ fn extension(out: &mut String, spec: &Spec) {
     for def in spec.options {
         line(out, &option_head(def), &option_phrase(def));
     }
+}
+
+/// Names, as many to a line as fit.
+fn list(out: &mut String, title: &str, names: &[&str]) {
+    push(out, format_args!("\n{title}:"));
+    let mut width = WIDTH;
+    for name in names {
+        if width + 1 + name.len() > WIDTH {
+            out.push_str("\n   ");
+            width = 3;
+        }
+        push(out, format_args!(" {name}"));
+        width += 1 + name.len();
+    }
+    out.push('\n');
 }
 
 /// One entry; a head too long for its column has its phrase on a line of its own.

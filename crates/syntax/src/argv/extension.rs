@@ -145,6 +145,6 @@ impl Slot<'_> {
             let value = !error.word.is_empty() && seen.words.contains(&error.word.as_slice());
             Some(if value { at + 1 } else { at })
         });
-        UsageError { kind: Kind::Extension(error), word }
+        UsageError { kind: Kind::Extension(Box::new(error)), word }
     }
 }

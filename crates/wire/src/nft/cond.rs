@@ -11,7 +11,7 @@ use crate::nl::{Attrs, WireError};
 /// Where a condition's value comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Load {
-    /// A meta value, see [`super::expr::meta`].
+    /// A meta value, see [`mod@super::expr::meta`].
     Meta(u32),
     /// Bytes of the packet.
     Payload {
@@ -113,7 +113,7 @@ pub enum Item<'a> {
     Verdict(Verdict<'a>),
     /// A meta value set.
     MetaSet {
-        /// See [`super::expr::meta`].
+        /// See [`mod@super::expr::meta`].
         key: u32,
         /// To what.
         value: Value<'a>,

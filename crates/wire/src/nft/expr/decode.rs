@@ -13,14 +13,14 @@ use crate::nl::{Attr, Attrs, WireError};
 pub enum Expr<'a> {
     /// A meta value into a register.
     Meta {
-        /// See [`super::meta`].
+        /// See [`mod@super::meta`].
         key: u32,
         /// Where to.
         dreg: Reg,
     },
     /// A register into a meta value.
     MetaSet {
-        /// See [`super::meta`].
+        /// See [`mod@super::meta`].
         key: u32,
         /// Where from.
         sreg: Reg,
