@@ -14,11 +14,17 @@ pub enum HostError {
 
 /// What an extension may ask of the machine.
 pub trait Host {
-    /// The index and family of the ipset called `name`.
+    /// The index of the ipset called `name`.
     ///
     /// # Errors
     /// When there is no such set or the kernel has no sets.
     fn set_by_name(&self, name: &[u8]) -> Result<u16, HostError>;
+
+    /// The family of what the ipset called `name` holds; `None` when it holds either, or is not
+    /// known.
+    fn set_family(&self, _name: &[u8]) -> Option<Family> {
+        None
+    }
 
     /// The name of the ipset with `index`.
     ///

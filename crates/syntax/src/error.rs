@@ -29,6 +29,8 @@ pub enum UsageErrorKind {
     AfterDashes,
     /// An option without its value, as typed.
     NeedsArgument(Vec<u8>),
+    /// An option of two words with only one (its long name).
+    NeedsTwoArguments(&'static str),
     /// `!` twice.
     DoubleNot,
     /// `!` at the end.
@@ -164,6 +166,7 @@ impl fmt::Display for UsageErrorKind {
             Self::StrayWord(w) => write!(f, "Bad argument `{}'", visible(w)),
             Self::AfterDashes => f.write_str("unknown arguments found on commandline"),
             Self::NeedsArgument(o) => write!(f, "option \"{}\" requires an argument", visible(o)),
+            Self::NeedsTwoArguments(o) => write!(f, "--{o} requires two args."),
             Self::DoubleNot => f.write_str("multiple consecutive ! not allowed"),
             Self::DanglingNot => f.write_str("nothing appropriate following !"),
             Self::NotBeforeCommand => f.write_str("unexpected '!' flag"),

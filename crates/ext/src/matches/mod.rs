@@ -24,6 +24,7 @@ pub mod owner;
 pub mod physdev;
 pub mod pkttype;
 pub mod rpfilter;
+pub mod set;
 pub mod socket;
 pub mod state;
 pub mod tcp;

@@ -12,6 +12,7 @@ pub mod nflog;
 pub mod nfqueue;
 pub mod redirect;
 pub mod reject;
+pub mod set;
 pub mod snat;
 pub mod tcpmss;
 pub mod tos;

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::path::Path;
 
 /// The machine the captures were made on: one set, the first, called `foo`.
-struct CaptureHost;
+pub(super) struct CaptureHost;
 
 impl Host for CaptureHost {
     fn set_by_name(&self, name: &[u8]) -> Result<u16, HostError> {

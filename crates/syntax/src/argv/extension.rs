@@ -93,7 +93,8 @@ impl<'a> Extensions<'a> {
             Arity::One => ([words.value().ok_or_else(missing)?, none], 1),
             Arity::Two => {
                 let first = words.value().ok_or_else(missing)?;
-                ([first, words.next_if_plain().ok_or_else(missing)?], 2)
+                let second = words.next_if_plain();
+                ([first, second.ok_or_else(|| Kind::NeedsTwoArguments(def.name).at(at))?], 2)
             }
             Arity::Optional => match words.maybe_value() {
                 Some(word) => ([word, none], 1),
