@@ -68,9 +68,9 @@ impl Link {
     /// The rule set's generation.
     pub(crate) fn generation(&mut self) -> Result<u32, ReadError> {
         let mut found = None;
-        let seq = self.next_seq();
-        nft::get_gen(&mut self.request, seq).map_err(BackendError::unwritable)?;
-        self.ask(Doing::Generation, seq, |m| {
+        let head = self.head(0, 0);
+        nft::get_gen(&mut self.request, head.seq).map_err(BackendError::unwritable)?;
+        self.ask(Doing::Generation, head, |m| {
             found = Some(nft::genid(m)?);
             Ok(())
         })?;
@@ -86,7 +86,7 @@ impl Link {
         let head = self.head(family, flag::DUMP);
         nft::table(&mut self.request, msg::GETTABLE, head, b"")
             .map_err(BackendError::unwritable)?;
-        self.ask(Doing::Tables, head.seq, |m| {
+        self.ask(Doing::Tables, head, |m| {
             each(&TableView::read(m)?);
             Ok(())
         })
@@ -103,7 +103,7 @@ impl Link {
         let filter = Chain { table, ..Chain::default() };
         nft::chain(&mut self.request, msg::GETCHAIN, head, &filter)
             .map_err(BackendError::unwritable)?;
-        self.ask(Doing::Chains, head.seq, |m| {
+        self.ask(Doing::Chains, head, |m| {
             let view = ChainView::read(m)?;
             // Older kernels dump the chains of every table.
             if view.table == table {
@@ -126,7 +126,7 @@ impl Link {
         nft::chain(&mut self.request, msg::GETCHAIN, head, &wanted)
             .map_err(BackendError::unwritable)?;
         let mut each = Some(each);
-        self.ask(Doing::Chains, head.seq, |m| {
+        self.ask(Doing::Chains, head, |m| {
             let view = ChainView::read(m)?;
             if let Some(each) = each.take() {
                 each(&view);
@@ -149,7 +149,7 @@ impl Link {
         let filter = Rule { table, chain, ..Rule::default() };
         nft::rule(&mut self.request, msg::GETRULE, head, &filter, |_| ())
             .map_err(BackendError::unwritable)?;
-        self.ask(Doing::Rules, head.seq, |m| {
+        self.ask(Doing::Rules, head, |m| {
             let view = RuleView::read(m)?;
             if view.table == table && view.chain == chain { each(&view) } else { Ok(()) }
         })
@@ -166,7 +166,7 @@ impl Link {
         let head = self.head(family, 0);
         nft::compat_get(&mut self.request, head, name, rev, target)
             .map_err(BackendError::unwritable)?;
-        match self.ask(Doing::Revision, head.seq, |_| Ok(())) {
+        match self.ask(Doing::Revision, head, |_| Ok(())) {
             Ok(()) => Ok(true),
             Err(ReadError::Missing) => Ok(false),
             Err(ReadError::Changed) => Err(BackendError::Changing),
@@ -222,21 +222,18 @@ impl Link {
         }
     }
 
-    fn next_seq(&mut self) -> u32 {
+    /// Begins a new question.
+    fn head(&mut self, family: u8, flags: u16) -> Head {
         self.request.clear();
         self.seq = self.seq.wrapping_add(1);
-        self.seq
-    }
-
-    fn head(&mut self, family: u8, flags: u16) -> Head {
-        Head { flags, seq: self.next_seq(), family }
+        Head { flags, seq: self.seq, family }
     }
 
     /// Sends `self.request` and gives every answer to `each`, to the dump's end or the one answer of a plain question.
     fn ask(
         &mut self,
         doing: Doing,
-        seq: u32,
+        head: Head,
         mut each: impl FnMut(&Message<'_>) -> Result<(), WireError>,
     ) -> Result<(), ReadError> {
         let os = |error| ReadError::Other(BackendError::Os { doing, error });
@@ -247,7 +244,7 @@ impl Link {
             for m in Messages::new(datagram) {
                 let m = m?;
                 // An answer to a question given up before.
-                if m.seq != seq {
+                if m.seq != head.seq {
                     continue;
                 }
                 changed |= m.interrupted();
@@ -256,7 +253,8 @@ impl Link {
                     kind::DONE => m.done().unwrap_or(Ok(0))?,
                     _ => {
                         each(&m)?;
-                        if m.flags & flag::MULTI != 0 {
+                        // NFNL_MSG_COMPAT_GET marks its one answer as one of many, so the question decides.
+                        if head.flags & flag::DUMP != 0 {
                             continue;
                         }
                         0

@@ -34,7 +34,11 @@ pub(crate) fn rule(view: &RuleView<'_>, cx: &DecodeCx<'_>) -> Raised {
     let protocol = raise.rule.protocol;
     let entry = match understood {
         Ok(()) => Entry::Rule(raise.rule),
-        Err(part) => Entry::Foreign(ForeignRule { part, counters: counted(&items) }),
+        Err(part) => {
+            // An expression that is not known says more than the load before it.
+            let part = items.iter().find(|i| matches!(i, Item::Foreign(_))).map_or(part, named);
+            Entry::Foreign(ForeignRule { part, counters: counted(&items) })
+        }
     };
     Raised { entry, protocol }
 }
