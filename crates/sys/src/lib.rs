@@ -7,6 +7,7 @@ pub mod clock;
 pub mod errno;
 pub mod interface;
 pub mod ipset;
+pub mod kernel_log;
 pub mod lock;
 pub mod namespace;
 pub mod netlink;

@@ -1,0 +1,356 @@
+//! `oxtables demo`: a firewall tutorial on real packets, in network namespaces of its own.
+//!
+//! Every command goes through the code that the command itself runs; every expectation is stated in [`script`] and
+//! compared with what the packets did and what the rules counted. One that fails makes the exit code 1.
+
+mod commands;
+mod counters;
+mod kernel_log;
+mod links;
+mod report;
+mod script;
+mod services;
+mod traffic;
+mod world;
+
+use std::fs;
+use std::io::{self, Write};
+use std::time::{Duration, Instant};
+
+use commands::Shell;
+use oxtables_base::text::visible;
+
+use counters::{Evidence, Snapshot};
+use kernel_log::KernelLog;
+use report::{Report, Row};
+use script::{Lesson, Step, Try};
+use traffic::{Outcome, Probe, Traffic};
+use world::{Failed, World};
+
+/// How long what should come may take, on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// How long nothing has to come for it to count as nothing. A rule's counter proves besides that the packet was there.
+const SILENCE: Duration = Duration::from_millis(250);
+
+const USAGE: &str = "\
+Usage: oxtables demo [--lesson NAME]... [--list] [--contrary]
+
+Plays a firewall tutorial on the real kernel, in user and network namespaces of its
+own: no root is needed, and nothing of this host is touched.
+
+  --lesson NAME  this lesson only (may be given several times)
+  --list         the lessons' names
+  --contrary     state every expectation wrongly: each has to show as a MISMATCH
+  -h, --help     this text
+
+The exit code is 0 when all was as expected, 1 when not or when namespaces are
+forbidden here, 2 for a wrong argument.";
+
+const DRAWING: &str = "\
+  client                        firewall                      server
+  203.0.113.2 -- 203.0.113.1 eth0      eth1 10.0.0.1 -- 10.0.0.2";
+
+/// What the arguments ask for.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Options {
+    lessons: Vec<&'static str>,
+    list: bool,
+    help: bool,
+    contrary: bool,
+}
+
+/// Runs the demo with the words behind `demo`, and gives its exit code. The process must have one thread only.
+pub(crate) fn run(words: &[&[u8]]) -> u8 {
+    let (why, code) = match parse(words) {
+        Err(why) => (why, 2),
+        Ok(options) => match perform(&options) {
+            Ok(good) => return u8::from(!good),
+            Err(why) => (why, 1),
+        },
+    };
+    // Nobody is left to tell if standard error is gone.
+    let _gone = writeln!(io::stderr(), "oxtables demo: {why}");
+    code
+}
+
+fn parse(words: &[&[u8]]) -> Result<Options, String> {
+    let mut options = Options::default();
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        match *word {
+            b"--lesson" => {
+                let name = words.next().ok_or("--lesson needs a name (--list shows them)")?;
+                let lesson = script::lessons().find(|l| l.name.as_bytes() == *name);
+                let lesson = lesson.ok_or_else(|| {
+                    format!("no lesson is called `{}' (--list shows them)", visible(name))
+                })?;
+                options.lessons.push(lesson.name);
+            }
+            b"--list" => options.list = true,
+            b"--contrary" => options.contrary = true,
+            b"-h" | b"--help" => options.help = true,
+            other => {
+                return Err(format!("unknown argument `{}' (--help tells more)", visible(other)));
+            }
+        }
+    }
+    Ok(options)
+}
+
+fn perform(options: &Options) -> Result<bool, String> {
+    let mut report = Report::on_stdout();
+    let printed = |r: io::Result<()>| r.map_err(|e| e.to_string());
+    if options.help {
+        return printed(report.text(USAGE)).map(|()| true);
+    }
+    if options.list {
+        for lesson in script::lessons() {
+            printed(report.text(&format!("{:12} {}", lesson.name, lesson.title)))?;
+        }
+        return Ok(true);
+    }
+    let start = Instant::now();
+    // The log is the first namespace's: it has to be opened before that is left.
+    let log = KernelLog::open();
+    let world = World::make().map_err(|e| explain(&e))?;
+    let mut stage = Stage {
+        traffic: Traffic::new(&world),
+        world: &world,
+        shell: Shell::default(),
+        log,
+        report,
+        contrary: options.contrary,
+    };
+    stage.play(&options.lessons).map_err(|e| e.to_string())?;
+    stage.report.summary(start.elapsed().as_secs_f64()).map_err(|e| e.to_string())
+}
+
+/// Why there are no namespaces, and what allows them.
+fn explain(failed: &Failed) -> String {
+    let error = match failed {
+        Failed::Step(what, error) => return format!("cannot {what}: {error}"),
+        Failed::Forbidden(error) => error,
+    };
+    let mut text = format!(
+        "this system does not let you have user and network namespaces of your own: {error}\n\
+         Without them the demo would have to change this host's firewall, which it does not do.\n\
+         What may forbid it, and what allows it (as root):"
+    );
+    for (name, good, advice) in [
+        ("user/max_user_namespaces", "", "sysctl -w user.max_user_namespaces=15000"),
+        ("user/max_net_namespaces", "", "sysctl -w user.max_net_namespaces=15000"),
+        ("kernel/unprivileged_userns_clone", "1", "sysctl -w kernel.unprivileged_userns_clone=1"),
+        (
+            "kernel/apparmor_restrict_unprivileged_userns",
+            "0",
+            "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0",
+        ),
+    ] {
+        let Ok(value) = fs::read_to_string(format!("/proc/sys/{name}")) else { continue };
+        let value = value.trim();
+        let fine = if good.is_empty() { value != "0" } else { value == good };
+        let (dotted, verdict) = (name.replace('/', "."), if fine { "(fine)" } else { advice });
+        text.push_str(&format!("\n  {dotted} is {value}: {verdict}"));
+    }
+    text.push_str(
+        "\n  A container's seccomp filter may forbid it too: docker run --privileged, or\n  \
+         --security-opt seccomp=unconfined. Or run the demo as root.",
+    );
+    text
+}
+
+/// The lessons being played.
+struct Stage<'a, W: Write> {
+    world: &'a World,
+    traffic: Traffic<'a>,
+    shell: Shell,
+    log: KernelLog,
+    report: Report<W>,
+    contrary: bool,
+}
+
+impl<W: Write> Stage<'_, W> {
+    fn play(&mut self, only: &[&str]) -> io::Result<()> {
+        services::start(self.world)?;
+        self.report.text(DRAWING)?;
+        let wanted = |l: &&Lesson| only.is_empty() || only.contains(&l.name);
+        for (number, lesson) in (1..).zip(script::lessons().filter(wanted)) {
+            self.report.title(number, lesson.name, lesson.title)?;
+            if lesson.name == "ipv6" && !self.world.ipv6 {
+                self.report.note("SKIPPED: this kernel has no IPv6")?;
+                continue;
+            }
+            self.clear()?;
+            for step in lesson.steps {
+                self.step(step)?;
+            }
+            self.report.table()?;
+        }
+        Ok(())
+    }
+
+    /// Every lesson begins with empty tables.
+    fn clear(&self) -> io::Result<()> {
+        const EMPTY: &str = "\
+            *raw\n:PREROUTING ACCEPT\n:OUTPUT ACCEPT\nCOMMIT\n\
+            *mangle\n:PREROUTING ACCEPT\n:INPUT ACCEPT\n:FORWARD ACCEPT\n:OUTPUT ACCEPT\n\
+            :POSTROUTING ACCEPT\nCOMMIT\n\
+            *nat\n:PREROUTING ACCEPT\n:INPUT ACCEPT\n:OUTPUT ACCEPT\n:POSTROUTING ACCEPT\nCOMMIT\n\
+            *filter\n:INPUT ACCEPT\n:FORWARD ACCEPT\n:OUTPUT ACCEPT\nCOMMIT\n";
+        let families = ["iptables-restore", "ip6tables-restore"];
+        for restore in families.iter().take(if self.world.ipv6 { 2 } else { 1 }) {
+            let output = commands::run(&[restore], EMPTY.as_bytes())?;
+            if !output.status.success() {
+                let why = visible(&output.stderr);
+                return Err(io::Error::other(format!("{restore} cannot empty the tables: {why}")));
+            }
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, step: &Step) -> io::Result<()> {
+        match step {
+            Step::Note(note) => self.report.note(note),
+            Step::Run(typed) => {
+                let (code, _) = self.command(typed)?;
+                if code != 0 {
+                    self.row("the command above", "succeeds", &format!("exit code {code}"), false);
+                }
+                Ok(())
+            }
+            Step::Refused(typed, wanted) => {
+                let tables = [Evidence::Policy("filter", "INPUT")];
+                let before = Snapshot::take("iptables-save", &tables)?;
+                let (code, _) = self.command(typed)?;
+                let same = before == Snapshot::take("iptables-save", &tables)?;
+                let wanted = if self.contrary { 0 } else { *wanted };
+                let say = |code, same| {
+                    let change = if same { "nothing changes" } else { "rules change" };
+                    format!("exit code {code}, {change}")
+                };
+                let good = code == wanted && same;
+                self.row("the command above", &say(wanted, true), &say(code, same), good);
+                Ok(())
+            }
+            Step::Lists(typed, wanted) => {
+                let (code, lines) = self.command(typed)?;
+                for line in *wanted {
+                    let there = code == 0 && lines.iter().any(|l| l == line) != self.contrary;
+                    let say = |there| if there { "in the listing" } else { "not in the listing" };
+                    self.row(line, say(true), say(there), there);
+                }
+                Ok(())
+            }
+            Step::Try(attempt) => self.attempt(attempt),
+        }
+    }
+
+    fn row(&mut self, tried: &str, expected: &str, happened: &str, as_expected: bool) {
+        let decided = Vec::new();
+        let (tried, expected, happened) = (tried.into(), expected.into(), happened.into());
+        self.report.row(Row { tried, expected, happened, decided, as_expected });
+    }
+
+    /// Prints and runs a command; its exit code, and its lines with single spaces.
+    fn command(&mut self, typed: &str) -> io::Result<(i32, Vec<String>)> {
+        self.report.command(typed)?;
+        let output = self.shell.run(typed)?;
+        self.report.output(&output.stdout)?;
+        self.report.output(&output.stderr)?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let lines = text.lines().map(|l| l.split_whitespace().collect::<Vec<_>>().join(" "));
+        // A command that a signal ended has no exit code: no expectation has this one.
+        Ok((output.status.code().unwrap_or(-1), lines.collect()))
+    }
+
+    fn attempt(&mut self, attempt: &Try) -> io::Result<()> {
+        let Try { from, probe, to, outcome, evidence } = attempt;
+        let wanted = if self.contrary { contrary(*outcome) } else { *outcome };
+        let patience = if *outcome == Outcome::Silence { SILENCE } else { PATIENCE };
+        let save = if to.is_ipv4() { "iptables-save" } else { "ip6tables-save" };
+        let before = Snapshot::take(save, evidence)?;
+        self.log.skip()?;
+        let got = self.traffic.send(*from, *probe, *to, patience);
+        let after = Snapshot::take(save, evidence)?;
+        let mut as_expected = matches!(&got, Ok(got) if *got == wanted);
+        let mut decided = Vec::new();
+        for one in *evidence {
+            let (text, there) = match one {
+                Evidence::Log(prefix) => self.log.find(prefix)?,
+                _ => counted(*one, &before, &after),
+            };
+            as_expected &= there;
+            decided.push(text);
+        }
+        let happened = got.map_or_else(|e| format!("error: {e}"), |got| got.to_string());
+        let place = match probe {
+            Probe::Ping | Probe::Timestamp => format!("{probe} {to}"),
+            _ => format!("{to} {probe}"),
+        };
+        let (tried, expected) = (format!("{from:8} -> {place}"), wanted.to_string());
+        self.report.row(Row { tried, expected, happened, decided, as_expected });
+        Ok(())
+    }
+}
+
+/// What a rule or policy counted between two moments, and whether it was anything.
+fn counted(what: Evidence, before: &Snapshot, after: &Snapshot) -> (String, bool) {
+    match (before.find(what), after.find(what)) {
+        (Some(before), Some(after)) if before.text == after.text => {
+            let packets = after.packets.saturating_sub(before.packets);
+            let unit = if packets == 1 { "packet" } else { "packets" };
+            (format!("{what}: {} (+{packets} {unit})", after.text), packets > 0)
+        }
+        _ => (format!("{what}: there is no such rule"), false),
+    }
+}
+
+/// Something else than what should happen.
+fn contrary(outcome: Outcome) -> Outcome {
+    match outcome {
+        Outcome::Answer { by, port, seen_as } => {
+            Outcome::Answer { by, port: port.wrapping_add(1), seen_as }
+        }
+        Outcome::Error { kind, code } => Outcome::Error { kind, code: code.wrapping_add(1) },
+        Outcome::Arrival { tos, ttl } => Outcome::Arrival { tos, ttl: ttl.wrapping_add(1) },
+        Outcome::SynAck => Outcome::Reset,
+        Outcome::Silence => Outcome::SynAck,
+        Outcome::Reset | Outcome::EchoReply | Outcome::TimestampReply => Outcome::Silence,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments() {
+        let options = parse(&[b"--lesson", b"policy", b"--lesson", b"log"]);
+        let lessons = vec!["policy", "log"];
+        assert_eq!(options, Ok(Options { lessons, ..Options::default() }));
+        assert!(parse(&[b"--contrary"]).unwrap().contrary);
+        for bad in [&[&b"--lesson"[..]][..], &[b"--lesson", b"x\x1b"], &[b"policy"]] {
+            let why = parse(bad).unwrap_err();
+            assert!(!why.contains('\x1b'), "{why}");
+        }
+    }
+
+    #[test]
+    fn the_contrary_is_never_the_same() {
+        for lesson in script::lessons() {
+            for step in lesson.steps {
+                if let Step::Try(t) = step {
+                    assert_ne!(contrary(t.outcome), t.outcome, "{}", lesson.name);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn says_how_to_allow_namespaces() {
+        let text = explain(&Failed::Forbidden(io::Error::from_raw_os_error(1)));
+        assert!(text.contains("Operation not permitted") && text.contains("Or run the demo as root"));
+        let text = explain(&Failed::Step("connect the hosts", io::Error::from_raw_os_error(95)));
+        assert!(text.starts_with("cannot connect the hosts: "));
+    }
+}
