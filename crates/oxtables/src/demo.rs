@@ -19,18 +19,19 @@ use std::time::{Duration, Instant};
 
 use commands::Shell;
 use oxtables_base::text::visible;
+use oxtables_sys::signal;
 
 use counters::{Evidence, Snapshot};
 use kernel_log::KernelLog;
-use report::{Report, Row};
+use report::{Report, Row, Widths};
 use script::{Lesson, Step, Try};
-use traffic::{Outcome, Probe, Traffic};
+use traffic::{Outcome, Traffic};
 use world::{Failed, World};
 
 /// How long what should come may take, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// How long nothing has to come for it to count as nothing. A rule's counter proves besides that the packet was there.
-const SILENCE: Duration = Duration::from_millis(250);
+const SILENCE: Duration = Duration::from_millis(150);
 
 const USAGE: &str = "\
 Usage: oxtables demo [--lesson NAME]... [--list] [--contrary]
@@ -46,9 +47,10 @@ own: no root is needed, and nothing of this host is touched.
 The exit code is 0 when all was as expected, 1 when not or when namespaces are
 forbidden here, 2 for a wrong argument.";
 
-const DRAWING: &str = "\
-  client                        firewall                      server
-  203.0.113.2 -- 203.0.113.1 eth0      eth1 10.0.0.1 -- 10.0.0.2";
+const DRAWING: &str = concat!(
+    "  client                        firewall                       server\n",
+    "  203.0.113.2 ---- 203.0.113.1  eth0    eth1  10.0.0.1 ---- 10.0.0.2",
+);
 
 /// What the arguments ask for.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -110,11 +112,13 @@ fn perform(options: &Options) -> Result<bool, String> {
         return Ok(true);
     }
     let start = Instant::now();
+    // A command that does not read its input must not end the demo.
+    signal::ignore_sigpipe();
     // The log is the first namespace's: it has to be opened before that is left.
     let log = KernelLog::open();
     let world = World::make().map_err(|e| explain(&e))?;
     let mut stage = Stage {
-        traffic: Traffic::new(&world),
+        traffic: Traffic::new(&world).map_err(|e| format!("cannot watch the packets: {e}"))?,
         world: &world,
         shell: Shell::default(),
         log,
@@ -175,7 +179,7 @@ impl<W: Write> Stage<'_, W> {
         self.report.text(DRAWING)?;
         let wanted = |l: &&Lesson| only.is_empty() || only.contains(&l.name);
         for (number, lesson) in (1..).zip(script::lessons().filter(wanted)) {
-            self.report.title(number, lesson.name, lesson.title)?;
+            self.report.lesson(number, lesson.name, lesson.title, widths(lesson))?;
             if lesson.name == "ipv6" && !self.world.ipv6 {
                 self.report.note("SKIPPED: this kernel has no IPv6")?;
                 continue;
@@ -184,7 +188,6 @@ impl<W: Write> Stage<'_, W> {
             for step in lesson.steps {
                 self.step(step)?;
             }
-            self.report.table()?;
         }
         Ok(())
     }
@@ -214,7 +217,7 @@ impl<W: Write> Stage<'_, W> {
             Step::Run(typed) => {
                 let (code, _) = self.command(typed)?;
                 if code != 0 {
-                    self.row("the command above", "succeeds", &format!("exit code {code}"), false);
+                    self.row("the command above", "succeeds", &format!("exit code {code}"), false)?;
                 }
                 Ok(())
             }
@@ -224,31 +227,27 @@ impl<W: Write> Stage<'_, W> {
                 let (code, _) = self.command(typed)?;
                 let same = before == Snapshot::take("iptables-save", &tables)?;
                 let wanted = if self.contrary { 0 } else { *wanted };
-                let say = |code, same| {
-                    let change = if same { "nothing changes" } else { "rules change" };
-                    format!("exit code {code}, {change}")
-                };
                 let good = code == wanted && same;
-                self.row("the command above", &say(wanted, true), &say(code, same), good);
-                Ok(())
+                self.row("the command above", &refusal(wanted, true), &refusal(code, same), good)
             }
             Step::Lists(typed, wanted) => {
                 let (code, lines) = self.command(typed)?;
-                for line in *wanted {
-                    let there = code == 0 && lines.iter().any(|l| l == line) != self.contrary;
-                    let say = |there| if there { "in the listing" } else { "not in the listing" };
-                    self.row(line, say(true), say(there), there);
-                }
-                Ok(())
+                let say = |n| format!("{n} of {} lines as wanted", wanted.len());
+                // No listing has such a line.
+                let wrong = if self.contrary { " contrary" } else { "" };
+                let there = |w: &&&str| lines.iter().any(|l| *l == format!("{w}{wrong}"));
+                let found = wanted.iter().filter(there).count();
+                let good = code == 0 && found == wanted.len();
+                self.row("the listing above", &say(wanted.len()), &say(found), good)
             }
             Step::Try(attempt) => self.attempt(attempt),
         }
     }
 
-    fn row(&mut self, tried: &str, expected: &str, happened: &str, as_expected: bool) {
-        let decided = Vec::new();
+    fn row(&mut self, tried: &str, expected: &str, happened: &str, good: bool) -> io::Result<()> {
         let (tried, expected, happened) = (tried.into(), expected.into(), happened.into());
-        self.report.row(Row { tried, expected, happened, decided, as_expected });
+        let decided = Vec::new();
+        self.report.row(&Row { tried, expected, happened, decided, as_expected: good })
     }
 
     /// Prints and runs a command; its exit code, and its lines with single spaces.
@@ -283,23 +282,37 @@ impl<W: Write> Stage<'_, W> {
             decided.push(text);
         }
         let happened = got.map_or_else(|e| format!("error: {e}"), |got| got.to_string());
-        let place = match probe {
-            Probe::Ping | Probe::Timestamp => format!("{probe} {to}"),
-            _ => format!("{to} {probe}"),
-        };
-        let (tried, expected) = (format!("{from:8} -> {place}"), wanted.to_string());
-        self.report.row(Row { tried, expected, happened, decided, as_expected });
-        Ok(())
+        let (tried, expected) = (attempt.to_string(), wanted.to_string());
+        self.report.row(&Row { tried, expected, happened, decided, as_expected })
     }
+}
+
+/// Wide enough for what a lesson tries and expects.
+fn widths(lesson: &Lesson) -> Widths {
+    let mut widths = Widths::default();
+    for step in lesson.steps {
+        let (tried, expected) = match step {
+            Step::Try(attempt) => (attempt.to_string(), attempt.outcome.to_string()),
+            Step::Refused(_, code) => (String::new(), refusal(*code, true)),
+            Step::Note(_) | Step::Run(_) | Step::Lists(..) => continue,
+        };
+        widths.tried = widths.tried.max(tried.len());
+        widths.expected = widths.expected.max(expected.len());
+    }
+    widths
+}
+
+fn refusal(code: i32, same: bool) -> String {
+    format!("exit code {code}, {}", if same { "nothing changes" } else { "rules change" })
 }
 
 /// What a rule or policy counted between two moments, and whether it was anything.
 fn counted(what: Evidence, before: &Snapshot, after: &Snapshot) -> (String, bool) {
     match (before.find(what), after.find(what)) {
         (Some(before), Some(after)) if before.text == after.text => {
-            let packets = after.packets.saturating_sub(before.packets);
-            let unit = if packets == 1 { "packet" } else { "packets" };
-            (format!("{what}: {} (+{packets} {unit})", after.text), packets > 0)
+            let new = after.packets.saturating_sub(before.packets);
+            let packets = after.packets;
+            (format!("{what}: {}  [counter {packets}, +{new}]", after.text), new > 0)
         }
         _ => (format!("{what}: there is no such rule"), false),
     }
@@ -349,7 +362,9 @@ mod tests {
     #[test]
     fn says_how_to_allow_namespaces() {
         let text = explain(&Failed::Forbidden(io::Error::from_raw_os_error(1)));
-        assert!(text.contains("Operation not permitted") && text.contains("Or run the demo as root"));
+        assert!(
+            text.contains("Operation not permitted") && text.contains("Or run the demo as root")
+        );
         let text = explain(&Failed::Step("connect the hosts", io::Error::from_raw_os_error(95)));
         assert!(text.starts_with("cannot connect the hosts: "));
     }

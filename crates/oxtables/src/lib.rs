@@ -2,6 +2,7 @@
 //! other programs.
 
 mod applet;
+mod demo;
 mod editor;
 mod explain;
 mod getopt;

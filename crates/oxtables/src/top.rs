@@ -18,6 +18,7 @@ pub(crate) fn run(called: &[u8], words: &[&[u8]]) -> u8 {
             print!("{}", help());
             0
         }
+        [b"demo", rest @ ..] => crate::demo::run(rest),
         [b"link", dir] => link(OsStr::from_bytes(dir)),
         _ if called.starts_with(b"xtables-") => unknown_applet(),
         [word, ..] => {

@@ -42,7 +42,7 @@ pub(super) fn run<W: AsRef<str>>(words: &[W], input: &[u8]) -> io::Result<Output
     let mut child = Command::new("/proc/self/exe")
         .arg0(name.as_ref())
         .args(args.iter().map(AsRef::as_ref))
-        .stdin(Stdio::piped())
+        .stdin(if input.is_empty() { Stdio::null() } else { Stdio::piped() })
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()?;

@@ -79,10 +79,9 @@ impl Snapshot {
     pub(super) fn find(&self, what: Evidence) -> Option<Counted> {
         let text = |table| self.tables.iter().find(|(t, _)| *t == table).map(|(_, text)| text);
         match what {
-            Evidence::Rule(table, chain, number) => text(table)?
-                .lines()
-                .filter_map(|l| rule(l, chain))
-                .nth(number.checked_sub(1)?),
+            Evidence::Rule(table, chain, number) => {
+                text(table)?.lines().filter_map(|l| rule(l, chain)).nth(number.checked_sub(1)?)
+            }
             Evidence::Policy(table, chain) => text(table)?.lines().find_map(|l| policy(l, chain)),
             Evidence::Log(_) => None,
         }

@@ -39,7 +39,9 @@ impl KernelLog {
     pub(super) fn find(&mut self, text: &str) -> io::Result<(String, bool)> {
         let file = match self {
             Self::Readable(file) => file,
-            Self::Hidden(why) => return Ok((format!("kernel log: not readable here ({why})"), true)),
+            Self::Hidden(why) => {
+                return Ok((format!("kernel log: not readable here ({why})"), true));
+            }
         };
         let deadline = Instant::now() + Duration::from_millis(500);
         let mut record = [0; 8192];

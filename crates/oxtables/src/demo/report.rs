@@ -12,20 +12,29 @@ pub(super) struct Row {
     pub(super) expected: String,
     /// What happened.
     pub(super) happened: String,
-    /// Who had a part in it, with what it counted; the last decides.
+    /// The rules that had a part in it, with their counters; the last decides.
     pub(super) decided: Vec<String>,
     pub(super) as_expected: bool,
+}
+
+/// How wide the first two columns of a lesson's table are.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Widths {
+    pub(super) tried: usize,
+    pub(super) expected: usize,
 }
 
 /// The report on standard output.
 pub(super) struct Report<W: Write> {
     out: W,
     colour: bool,
-    /// Rows that are not printed yet: what is tried between two commands is one table.
-    rows: Vec<Row>,
+    widths: Widths,
     pub(super) right: usize,
     pub(super) wrong: usize,
 }
+
+/// The width of `MISMATCH` and a space.
+const MARK: usize = 9;
 
 #[derive(Clone, Copy)]
 enum Paint {
@@ -47,7 +56,7 @@ impl Report<io::StdoutLock<'static>> {
 
 impl<W: Write> Report<W> {
     pub(super) fn new(out: W, colour: bool) -> Self {
-        Self { out, colour, rows: Vec::new(), right: 0, wrong: 0 }
+        Self { out, colour, widths: Widths::default(), right: 0, wrong: 0 }
     }
 
     /// Text as it is.
@@ -56,22 +65,39 @@ impl<W: Write> Report<W> {
     }
 
     /// A lesson begins.
-    pub(super) fn title(&mut self, number: usize, name: &str, title: &str) -> io::Result<()> {
+    pub(super) fn lesson(
+        &mut self,
+        number: usize,
+        name: &str,
+        title: &str,
+        widths: Widths,
+    ) -> io::Result<()> {
         let title = self.paint(Paint::Bold, &format!("{number}. {title}"));
         let name = self.paint(Paint::Dim, &format!("[{name}]"));
-        writeln!(self.out, "\n{title}  {name}")
+        writeln!(self.out, "\n{title}  {name}")?;
+        let [tried, expected, happened] = ["tried", "the rules say", "what happened"];
+        self.widths = Widths {
+            tried: widths.tried.max(tried.len()),
+            expected: widths.expected.max(expected.len()),
+        };
+        let line = self.columns(tried, expected, happened);
+        let line = self.paint(Paint::Dim, &format!("  {:MARK$}{line}", ""));
+        writeln!(self.out, "{line}")
+    }
+
+    fn columns(&self, tried: &str, expected: &str, happened: &str) -> String {
+        let Widths { tried: a, expected: b } = self.widths;
+        format!("{tried:a$}  {expected:b$}  {happened}")
     }
 
     /// What to notice.
     pub(super) fn note(&mut self, note: &str) -> io::Result<()> {
-        self.table()?;
         let note = self.paint(Paint::Dim, &format!("# {note}"));
         writeln!(self.out, "  {note}")
     }
 
     /// A command, as typed.
     pub(super) fn command(&mut self, typed: &str) -> io::Result<()> {
-        self.table()?;
         let typed = self.paint(Paint::Bold, typed);
         writeln!(self.out, "  $ {typed}")?;
         self.out.flush()
@@ -86,55 +112,29 @@ impl<W: Write> Report<W> {
     }
 
     /// Something was tried.
-    pub(super) fn row(&mut self, row: Row) {
-        if row.as_expected {
+    pub(super) fn row(&mut self, row: &Row) -> io::Result<()> {
+        let mark = if row.as_expected {
             self.right += 1;
+            self.paint(Paint::Green, "ok")
         } else {
             self.wrong += 1;
-        }
-        self.rows.push(row);
-    }
-
-    /// Prints the rows there are.
-    pub(super) fn table(&mut self) -> io::Result<()> {
-        let rows = std::mem::take(&mut self.rows);
-        if rows.is_empty() {
-            return Ok(());
-        }
-        let heads = ["tried", "the rules say", "what happened"];
-        let cells = |r: &Row| [r.tried.clone(), r.expected.clone(), r.happened.clone()];
-        let mut widths = heads.map(str::len);
-        for row in &rows {
-            for (width, cell) in widths.iter_mut().zip(cells(row)) {
-                *width = (*width).max(cell.chars().count());
-            }
-        }
-        let [a, b, c] = widths;
-        let [tried, expected, happened] = heads;
-        let head = format!("{tried:a$}  {expected:b$}  {happened:c$}  decided by");
-        let head = self.paint(Paint::Dim, &head);
-        writeln!(self.out, "           {head}")?;
-        for row in &rows {
-            let mark = match row.as_expected {
-                true => self.paint(Paint::Green, "ok      "),
-                false => self.paint(Paint::Red, "MISMATCH"),
-            };
-            let [tried, expected, happened] = cells(row);
-            let mut decided = row.decided.iter();
-            let first = decided.next().map_or("", String::as_str);
-            let line = format!("{tried:a$}  {expected:b$}  {happened:c$}  {first}");
-            writeln!(self.out, "  {mark} {}", line.trim_end())?;
-            let indent = a + b + c + 17;
-            for more in decided {
-                writeln!(self.out, "{:indent$}{more}", "")?;
-            }
+            self.paint(Paint::Red, "MISMATCH")
+        };
+        // What a colour needs has no width.
+        let plain = if row.as_expected { "ok" } else { "MISMATCH" };
+        let pad = MARK.saturating_sub(plain.len());
+        let line = self.columns(&row.tried, &row.expected, &row.happened);
+        writeln!(self.out, "  {mark}{:pad$}{line}", "")?;
+        for (i, rule) in row.decided.iter().enumerate() {
+            let word = if i + 1 == row.decided.len() { "by" } else { "via" };
+            let line = self.paint(Paint::Dim, &format!("{word:3} {rule}"));
+            writeln!(self.out, "  {:MARK$}  {line}", "")?;
         }
         self.out.flush()
     }
 
     /// The last line; true if all was as expected and something was tried.
     pub(super) fn summary(&mut self, seconds: f64) -> io::Result<bool> {
-        self.table()?;
         let all = self.right + self.wrong;
         let good = self.wrong == 0 && all > 0;
         let text = format!("{} of {all} as expected", self.right);
@@ -164,7 +164,7 @@ mod tests {
             tried: "client: ping".into(),
             expected: "no answer".into(),
             happened: "echo reply".into(),
-            decided: vec!["INPUT 1 -j LOG (+1)".into(), "INPUT policy DROP (+0)".into()],
+            decided: vec!["INPUT 1: -j LOG".into(), "INPUT policy: DROP".into()],
             as_expected,
         }
     }
@@ -172,7 +172,8 @@ mod tests {
     fn printed(rows: &[bool]) -> (String, bool) {
         let mut out = Vec::new();
         let mut report = Report::new(&mut out, false);
-        rows.iter().for_each(|r| report.row(row(*r)));
+        report.lesson(1, "x", "X", Widths::default()).unwrap();
+        rows.iter().for_each(|r| report.row(&row(*r)).unwrap());
         let good = report.summary(0.25).unwrap();
         (String::from_utf8(out).unwrap(), good)
     }
@@ -181,7 +182,8 @@ mod tests {
     fn a_mismatch_is_shown_and_counted() {
         let (text, good) = printed(&[true, false]);
         assert!(!good && text.ends_with("\n1 of 2 as expected (0.2 s)\n"), "{text}");
-        assert!(text.contains("\n  MISMATCH client: ping  no answer      echo reply"), "{text}");
+        assert!(text.contains("\n  MISMATCH client: ping  no answer      echo reply\n"), "{text}");
+        assert!(text.contains("\n             by  INPUT policy: DROP\n"), "{text}");
         assert!(printed(&[true]).1);
         assert!(!printed(&[]).1, "nothing tried proves nothing");
     }

@@ -5,6 +5,7 @@ mod more;
 mod nat;
 mod states;
 
+use std::fmt;
 use std::net::IpAddr;
 
 use super::counters::Evidence;
@@ -44,6 +45,12 @@ pub(super) struct Try {
     pub(super) outcome: Outcome,
     /// What must have counted packets (or said so in the log), the rule that decides last.
     pub(super) evidence: &'static [Evidence],
+}
+
+impl fmt::Display for Try {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:8} -> {} {}", self.from, self.to, self.probe)
+    }
 }
 
 /// All lessons in their order.
@@ -86,18 +93,23 @@ mod tests {
     #[test]
     fn names_are_one_word_and_different() {
         let mut names: Vec<&str> = lessons().map(|l| l.name).collect();
-        assert!(names.iter().all(|n| n.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')));
+        assert!(
+            names.iter().all(|n| n.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()))
+        );
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), lessons().count());
     }
 
-    /// Every lesson proves something.
+    /// Every lesson proves something, and for all packets something decides.
     #[test]
     fn every_lesson_has_expectations() {
         for lesson in lessons() {
             let proves = |s: &Step| !matches!(s, Step::Note(_) | Step::Run(_));
             assert!(lesson.steps.iter().any(proves), "{}", lesson.name);
+            for step in lesson.steps {
+                assert!(!matches!(step, Step::Try(t) if t.evidence.is_empty()), "{}", lesson.name);
+            }
         }
     }
 }

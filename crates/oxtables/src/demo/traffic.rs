@@ -1,13 +1,12 @@
 //! Real packets: sent by a host, and what came of them.
 
-use std::cell::Cell;
 use std::fmt;
 use std::io::{self, Read};
 use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
 use oxtables_packet::build::{Ip, Tcp, Transport};
-use oxtables_packet::{Packet, proto};
+use oxtables_packet::{Icmp, Packet, proto};
 use oxtables_sys::raw::{Sender, Tap};
 
 use super::services::read_greeting;
@@ -89,20 +88,26 @@ use tcp_flag::{ACK, FIN, PSH, RST, SYN, URG};
 impl fmt::Display for Probe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Tcp(port) => write!(f, "TCP port {port}"),
-            Self::Udp(port) => write!(f, "UDP port {port}"),
-            Self::Datagram(port) => write!(f, "UDP port {port} (TOS 0, TTL 64)"),
+            Self::Tcp(port) => write!(f, "TCP {port}"),
+            Self::Udp(port) => write!(f, "UDP {port}"),
+            Self::Datagram(port) => write!(f, "UDP {port}, TOS 0, TTL 64"),
             Self::Ping => f.write_str("ping"),
             Self::Timestamp => f.write_str("ICMP timestamp"),
             Self::Segment { flags, sport, port } => {
-                let all =
-                    [(FIN, "FIN"), (SYN, "SYN"), (RST, "RST"), (PSH, "PSH"), (ACK, "ACK"), (URG, "URG")];
+                let all = [
+                    (FIN, "FIN"),
+                    (SYN, "SYN"),
+                    (RST, "RST"),
+                    (PSH, "PSH"),
+                    (ACK, "ACK"),
+                    (URG, "URG"),
+                ];
                 let set: Vec<&str> =
                     all.into_iter().filter(|(bit, _)| flags & bit != 0).map(|(_, n)| n).collect();
                 let set = if set.is_empty() { "no flags".into() } else { set.join(",") };
                 match sport {
-                    Some(sport) => write!(f, "{set} from port {sport} to port {port}"),
-                    None => write!(f, "{set} to port {port}"),
+                    Some(sport) => write!(f, "TCP {port} {set} from {sport}"),
+                    None => write!(f, "TCP {port} {set}"),
                 }
             }
         }
@@ -134,29 +139,38 @@ impl fmt::Display for Outcome {
 /// Sends probes, each with ports and identifiers that none had before, so that no connection is mistaken for another.
 pub(super) struct Traffic<'a> {
     world: &'a World,
-    fresh: Cell<u16>,
+    /// Closing a tap waits for all processors, so each host keeps one.
+    taps: [Tap; 3],
+    fresh: u16,
 }
 
 impl<'a> Traffic<'a> {
-    pub(super) fn new(world: &'a World) -> Self {
+    pub(super) fn new(world: &'a World) -> io::Result<Self> {
+        let tap = |host| world.within(host, Tap::open);
+        let taps = [tap(Host::Client)?, tap(Host::Firewall)?, tap(Host::Server)?];
         // Below the ports that the kernel gives to connections by itself (32768 and up).
-        Self { world, fresh: Cell::new(20_000) }
+        Ok(Self { world, taps, fresh: 20_000 })
     }
 
     /// Sends `probe` from a host and waits up to `patience` for what comes of it.
     pub(super) fn send(
-        &self,
+        &mut self,
         from: Host,
         probe: Probe,
         to: IpAddr,
         patience: Duration,
     ) -> io::Result<Outcome> {
+        for tap in &mut self.taps {
+            while tap.next(Duration::ZERO)?.is_some() {}
+        }
+        let world = self.world;
+        let tap = self.tap(from);
         match probe {
             Probe::Tcp(port) => {
-                self.world.within(from, || connect(from, SocketAddr::new(to, port), patience))
+                world.within(from, || connect(tap, from, SocketAddr::new(to, port), patience))
             }
             Probe::Udp(port) => {
-                self.world.within(from, || exchange(from, SocketAddr::new(to, port), patience))
+                world.within(from, || exchange(tap, from, SocketAddr::new(to, port), patience))
             }
             Probe::Datagram(port) => self.datagram(from, SocketAddr::new(to, port), patience),
             Probe::Ping => {
@@ -167,29 +181,41 @@ impl<'a> Traffic<'a> {
             Probe::Segment { flags, sport, port } => {
                 let sport = sport.unwrap_or_else(|| self.next());
                 let tcp = Tcp { sport, dport: port, seq: 1, flags, window: 1024, ..Tcp::default() };
-                let packet = build(from, to, &Transport::Tcp(tcp), &[])?;
-                self.world.within(from, || {
-                    let mut tap = Tap::open()?;
-                    Sender::open(!to.is_ipv4())?.send(packet.bytes(), to)?;
-                    watch(&mut tap, patience, |p| back_to(from, SocketAddr::new(to, port), p))
-                })
+                self.raw(from, to, &Transport::Tcp(tcp), &[])?;
+                let to = SocketAddr::new(to, port);
+                watch(self.tap(from), patience, |p| back_to(from, to, p))
             }
         }
     }
 
-    fn next(&self) -> u16 {
-        self.fresh.replace(self.fresh.get().wrapping_add(1))
+    fn tap(&mut self, host: Host) -> &mut Tap {
+        let [client, firewall, server] = &mut self.taps;
+        match host {
+            Host::Client => client,
+            Host::Firewall => firewall,
+            Host::Server => server,
+        }
     }
 
-    fn datagram(&self, from: Host, to: SocketAddr, patience: Duration) -> io::Result<Outcome> {
+    fn next(&mut self) -> u16 {
+        let next = self.fresh.wrapping_add(1);
+        std::mem::replace(&mut self.fresh, next)
+    }
+
+    /// Sends a packet made by hand.
+    fn raw(&self, from: Host, to: IpAddr, transport: &Transport, payload: &[u8]) -> io::Result<()> {
+        let ip = Ip::new(source(from, to), to);
+        let packet = Packet::build(&ip, transport, payload).map_err(io::Error::other)?;
+        self.world.within(from, || Sender::open(!to.is_ipv4())?.send(packet.bytes(), to))
+    }
+
+    fn datagram(&mut self, from: Host, to: SocketAddr, patience: Duration) -> io::Result<Outcome> {
         let sport = self.next();
         let udp = Transport::Udp { sport, dport: to.port() };
-        let packet = build(from, to.ip(), &udp, b"hello")?;
+        self.raw(from, to.ip(), &udp, b"hello")?;
         let receiver = Host::ALL.into_iter().find(|h| source(*h, source(from, to.ip())) == to.ip());
         let receiver = receiver.ok_or_else(|| io::Error::other("no host has that address"))?;
-        let mut tap = self.world.within(receiver, Tap::open)?;
-        self.world.within(from, || Sender::open(!to.is_ipv4())?.send(packet.bytes(), to.ip()))?;
-        watch(&mut tap, patience, |p| match p.udp() {
+        watch(self.tap(receiver), patience, |p| match p.udp() {
             Ok(udp) if (udp.sport(), udp.dport(), p.dst()) == (sport, to.port(), to.ip()) => {
                 Some(Outcome::Arrival { tos: p.tos(), ttl: p.ttl() })
             }
@@ -198,7 +224,7 @@ impl<'a> Traffic<'a> {
     }
 
     fn icmp(
-        &self,
+        &mut self,
         from: Host,
         to: IpAddr,
         kind: u8,
@@ -208,36 +234,27 @@ impl<'a> Traffic<'a> {
         let [a, b] = self.next().to_be_bytes();
         let rest = [a, b, 0, 1];
         // A timestamp request has three timestamps behind (RFC 792); an echo may carry anything.
-        let packet = build(from, to, &Transport::Icmp { kind, code: 0, rest }, &[0; 12])?;
-        self.world.within(from, || {
-            let mut tap = Tap::open()?;
-            Sender::open(!to.is_ipv4())?.send(packet.bytes(), to)?;
-            watch(&mut tap, patience, |p| {
-                if p.dst() != source(from, to) {
-                    return None;
-                }
-                let got = p.icmp().or_else(|_| p.icmpv6()).ok()?;
-                if got.kind == reply {
-                    return (p.array_at(got.offset + 4) == Ok(rest)).then_some(outcome);
-                }
-                let quoted = Packet::captured(got.quoted(p).ok()??, usize::from(u16::MAX)).ok()?;
-                let offset = quoted.transport().ok()?.offset;
-                (quoted.array_at(offset + 4) == Ok(rest))
-                    .then_some(Outcome::Error { kind: got.kind, code: got.code })
-            })
+        self.raw(from, to, &Transport::Icmp { kind, code: 0, rest }, &[0; 12])?;
+        watch(self.tap(from), patience, |p| {
+            if p.dst() != source(from, to) {
+                return None;
+            }
+            let got = p.icmp().or_else(|_| p.icmpv6()).ok()?;
+            if got.kind == reply {
+                return (p.array_at(got.offset + 4) == Ok(rest)).then_some(outcome);
+            }
+            let quoted = quoted(&got, p)?;
+            let offset = quoted.transport().ok()?.offset;
+            (quoted.array_at(offset + 4) == Ok(rest))
+                .then_some(Outcome::Error { kind: got.kind, code: got.code })
         })
     }
 }
 
-fn build(from: Host, to: IpAddr, transport: &Transport, payload: &[u8]) -> io::Result<Packet> {
-    Packet::build(&Ip::new(source(from, to), to), transport, payload).map_err(io::Error::other)
-}
-
 /// A TCP connection: greeted, refused, or left alone. The tap tells what the error number of `connect` does not.
-fn connect(from: Host, to: SocketAddr, patience: Duration) -> io::Result<Outcome> {
-    let mut tap = Tap::open()?;
+fn connect(tap: &mut Tap, from: Host, to: SocketAddr, patience: Duration) -> io::Result<Outcome> {
     let Ok(mut stream) = TcpStream::connect_timeout(&to, patience) else {
-        return watch(&mut tap, Duration::ZERO, |p| back_to(from, to, p));
+        return watch(tap, Duration::ZERO, |p| back_to(from, to, p));
     };
     stream.set_read_timeout(Some(patience))?;
     let mut text = Vec::new();
@@ -246,8 +263,7 @@ fn connect(from: Host, to: SocketAddr, patience: Duration) -> io::Result<Outcome
 }
 
 /// A UDP exchange.
-fn exchange(from: Host, to: SocketAddr, patience: Duration) -> io::Result<Outcome> {
-    let mut tap = Tap::open()?;
+fn exchange(tap: &mut Tap, from: Host, to: SocketAddr, patience: Duration) -> io::Result<Outcome> {
     let socket = UdpSocket::bind(SocketAddr::new(source(from, to.ip()), 0))?;
     socket.connect(to)?;
     socket.set_read_timeout(Some(patience))?;
@@ -255,7 +271,7 @@ fn exchange(from: Host, to: SocketAddr, patience: Duration) -> io::Result<Outcom
     let mut text = [0; 64];
     match socket.recv(&mut text) {
         Ok(len) => answer(text.get(..len).unwrap_or_default()),
-        Err(_) => watch(&mut tap, Duration::ZERO, |p| back_to(from, to, p)),
+        Err(_) => watch(tap, Duration::ZERO, |p| back_to(from, to, p)),
     }
 }
 
@@ -303,13 +319,16 @@ fn back_to(from: Host, to: SocketAddr, packet: &Packet) -> Option<Outcome> {
         }
         proto::ICMP | proto::ICMPV6 => {
             let icmp = packet.icmp().or_else(|_| packet.icmpv6()).ok()?;
-            // Errors quote the beginning of the packet only, so it states a length that is not there.
-            let quoted = icmp.quoted(packet).ok()??;
-            let quoted = Packet::captured(quoted, usize::from(u16::MAX)).ok()?;
+            let quoted = quoted(&icmp, packet)?;
             let (_, port) = quoted.ports().ok()?;
             ((quoted.dst(), port) == (to.ip(), to.port()))
                 .then_some(Outcome::Error { kind: icmp.kind, code: icmp.code })
         }
         _ => None,
     }
+}
+
+/// The packet an ICMP error is about. Only its beginning is there, so it states a length that it does not have.
+fn quoted(error: &Icmp, packet: &Packet) -> Option<Packet> {
+    Packet::captured(error.quoted(packet).ok()??, usize::from(u16::MAX)).ok()
 }

@@ -13,8 +13,10 @@ pub(super) const LESSONS: &[Lesson] = &[
         name: "policy",
         title: "The default policy, and opening a port",
         steps: &[
-            Note("Without rules everything passes. With the policy DROP only what a rule accepts does."),
-            attempt(Client, Tcp(22), FIREWALL, answer(Firewall, 22, CLIENT), &[]),
+            Note(
+                "Without rules everything passes. With the policy DROP only what a rule accepts does.",
+            ),
+            attempt(Client, Tcp(22), FIREWALL, answer(Firewall, 22, CLIENT), &[policy("INPUT")]),
             Run("iptables -P INPUT DROP"),
             attempt(Client, Tcp(22), FIREWALL, Silence, &[policy("INPUT")]),
             Run("iptables -A INPUT -p tcp --dport 22 -j ACCEPT"),
@@ -29,12 +31,16 @@ pub(super) const LESSONS: &[Lesson] = &[
             Run("iptables -A INPUT -p tcp --dport 80 -j DROP"),
             Run("iptables -A INPUT -p tcp --dport 22 -j REJECT"),
             Run("iptables -A INPUT -p tcp --dport 8080 -j REJECT --reject-with tcp-reset"),
-            Run("iptables -A INPUT -p udp --dport 53 -j REJECT --reject-with icmp-admin-prohibited"),
+            Run(
+                "iptables -A INPUT -p udp --dport 53 -j REJECT --reject-with icmp-admin-prohibited",
+            ),
             attempt(Client, Tcp(80), FIREWALL, Silence, &[rule("INPUT", 1)]),
             attempt(Client, Tcp(22), FIREWALL, PORT_UNREACHABLE, &[rule("INPUT", 2)]),
             attempt(Client, Tcp(8080), FIREWALL, Reset, &[rule("INPUT", 3)]),
             attempt(Client, Udp(53), FIREWALL, Error { kind: 3, code: 13 }, &[rule("INPUT", 4)]),
-            Note("A port that nothing listens on answers with a reset too: by the kernel, not by a rule."),
+            Note(
+                "A port that nothing listens on answers with a reset too: by the kernel, not by a rule.",
+            ),
             attempt(Client, Tcp(81), FIREWALL, Reset, &[policy("INPUT")]),
         ],
     },
