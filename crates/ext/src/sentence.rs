@@ -76,6 +76,7 @@ fn value(
             "{ext}: Argument must have a minimum length of 1 and a maximum length of {max} characters"
         ),
         ValueError::Own(sentence) => f.write_str(&sentence.replace('%', word)),
+        ValueError::OwnNumber(sentence, n) => f.write_str(&sentence.replace('%', &n.to_string())),
     }
 }
 

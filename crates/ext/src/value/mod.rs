@@ -98,6 +98,8 @@ pub enum ValueError {
     TooLong(usize),
     /// A sentence of upstream's for this value alone; `%` in it is the word.
     Own(&'static str),
+    /// The same, `%` being this number.
+    OwnNumber(&'static str, u64),
 }
 
 /// The value of an option.

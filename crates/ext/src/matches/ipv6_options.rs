@@ -1,0 +1,212 @@
+//! What the matches of hop-by-hop and destination options share (kernel
+//! `net/ipv6/netfilter/ip6t_hbh.c:hbh_mt6`).
+
+use crate::abi::{self, abi};
+use crate::*;
+use oxtables_base::number;
+use oxtables_base::sample::Rng;
+use oxtables_packet::Missing;
+
+/// How many options the kernel's struct has room for.
+const MAX: usize = 16;
+/// The length in the kernel's struct that stands for any.
+const ANY_LENGTH: u8 = 0xff;
+
+/// `IP6T_OPTS_*` (linux/netfilter_ipv6/ip6t_opts.h).
+const FLAG_LEN: u8 = 1;
+const FLAG_OPTS: u8 = 2;
+
+/// The length of the header, and the options it begins with.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(super) struct HeaderOptions {
+    pub(super) len: Option<Neg<u32>>,
+    pub(super) options: Option<OptionList>,
+}
+
+/// The type of an option, and its length where that is looked at.
+type Wanted = (u8, Option<u8>);
+
+/// Options with their lengths, at least one, in the order of the header.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(super) struct OptionList(Box<[Wanted]>);
+
+/// Upstream's sentences for the options of one header.
+struct Sentences {
+    kind: &'static str,
+    length: &'static str,
+    parts: &'static str,
+}
+
+const DST: Sentences = Sentences {
+    kind: "dst: no valid digits in opt `%'",
+    length: "dst: no valid digits in length `%'",
+    parts: "dst: error parsing length `%'",
+};
+const HBH: Sentences = Sentences {
+    kind: "hbh: no valid digits in opt `%'",
+    length: "hbh: no valid digits in length `%'",
+    parts: "hbh: error parsing length `%'",
+};
+
+/// COMPAT: a type or length beyond its byte is refused, where upstream cuts it to its low 8 bits;
+/// so is the length 255, which upstream takes for any length.
+fn option<'w>(part: &'w [u8], s: &Sentences) -> Result<Wanted, (&'w [u8], ValueError)> {
+    let byte = |word: &'w [u8], max: u8, none, more| match number::prefix(word) {
+        None => Err((word, ValueError::Own(none))),
+        Some((_, rest)) if !rest.is_empty() => Err((word, ValueError::Own(more))),
+        Some((n, _)) => u8::try_from(n)
+            .ok()
+            .filter(|n| *n <= max)
+            .ok_or((word, ValueError::Range(0, max.into()))),
+    };
+    let mut parts = part.splitn(2, |&c| c == b':');
+    let kind = byte(parts.next().unwrap_or_default(), u8::MAX, s.kind, s.kind)?;
+    let Some(length) = parts.next() else { return Ok((kind, None)) };
+    let length = byte(length, ANY_LENGTH - 1, s.length, s.parts)?;
+    if kind == 0 {
+        return Err((part, ValueError::Own("PAD0 hasn't got length")));
+    }
+    Ok((kind, Some(length)))
+}
+
+impl Value for OptionList {
+    const SYNTAX: &'static str = "type[:length][,type[:length]...]";
+
+    fn parse(word: &[u8], cx: &ValueCx<'_>) -> Result<Self, ValueError> {
+        Self::parse_words(word, b"", cx).map_err(|(_, e)| e)
+    }
+
+    fn parse_words<'w>(
+        first: &'w [u8],
+        _second: &'w [u8],
+        cx: &ValueCx<'_>,
+    ) -> Result<Self, (&'w [u8], ValueError)> {
+        let sentences = if cx.option.name.starts_with("dst") { DST } else { HBH };
+        let options: Result<Box<[_]>, _> =
+            first.split(|&c| c == b',').map(|part| option(part, &sentences)).collect();
+        let options = options?;
+        if options.len() > MAX {
+            return Err((first, ValueError::Own("too many addresses specified")));
+        }
+        Ok(Self(options))
+    }
+
+    fn save(&self, out: &mut Vec<u8>) {
+        for (i, &(kind, length)) in self.0.iter().enumerate() {
+            if i > 0 {
+                out.push(b',');
+            }
+            number::push_decimal(out, kind.into());
+            if let Some(length) = length {
+                out.push(b':');
+                number::push_decimal(out, length.into());
+            }
+        }
+    }
+
+    fn sample(rng: &mut Rng, _: &ValueCx<'_>) -> Vec<u8> {
+        let one = |rng: &mut Rng| {
+            let (kind, length) = (rng.within(1, 255), rng.within(0, 254));
+            if rng.one_in(2) { format!("{kind}:{length}") } else { kind.to_string() }
+        };
+        let options: Vec<String> = (0..rng.within(1, 16)).map(|_| one(rng)).collect();
+        options.join(",").into_bytes()
+    }
+}
+
+impl HeaderOptions {
+    /// ` dst length:!5 opts 1,2:3`
+    pub(super) fn list(&self, w: &mut ListWriter<'_>, name: &str) {
+        w.word(name);
+        if let Some(Neg { not, value }) = self.len {
+            w.word("length:").raw(if not { "!" } else { "" }).number(value);
+        }
+        if let Some(options) = &self.options {
+            w.word("opts ").value(options);
+        }
+    }
+
+    pub(super) fn encode(&self, out: &mut Vec<u8>) {
+        let list: &[_] = self.options.as_ref().map_or(&[], |o| &o.0);
+        let mut opts = [0; MAX];
+        for (slot, &(kind, length)) in opts.iter_mut().zip(list) {
+            *slot = u16::from_be_bytes([kind, length.unwrap_or(ANY_LENGTH)]);
+        }
+        let has_len = if self.len.is_some() { FLAG_LEN } else { 0 };
+        let has_opts = if self.options.is_some() { FLAG_OPTS } else { 0 };
+        let raw = Ip6tOpts {
+            hdrlen: self.len.map_or(0, |l| l.value),
+            flags: has_len | has_opts,
+            invflags: self.len.is_some_and(|l| l.not).into(),
+            opts,
+            optsnr: u8::try_from(list.len()).unwrap_or(0),
+        };
+        abi::push(out, raw);
+    }
+
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let raw: Ip6tOpts = abi::read(bytes)?;
+        let list = raw.opts.iter().take(raw.optsnr.into()).map(|opt| {
+            let [kind, length] = opt.to_be_bytes();
+            (kind, (length != ANY_LENGTH).then_some(length))
+        });
+        let list: Box<[_]> = list.collect();
+        let has_opts = raw.flags & FLAG_OPTS != 0;
+        if list.is_empty() == has_opts || list.iter().any(|&(kind, len)| kind == 0 && len.is_some())
+        {
+            return Err(DecodeError::Unknown);
+        }
+        let len = Neg { not: raw.invflags != 0, value: raw.hdrlen };
+        Ok(Self {
+            len: (raw.flags & FLAG_LEN != 0).then_some(len),
+            options: has_opts.then_some(OptionList(list)),
+        })
+    }
+
+    /// Whether the header `target` of the packet is so.
+    pub(super) fn test(&self, packet: &Packet, target: u8) -> Truth {
+        self.try_test(packet, target).map_or_else(Missing::truth, Truth::from)
+    }
+
+    fn try_test(&self, packet: &Packet, target: u8) -> Result<bool, Missing> {
+        let at = packet.find_ipv6_header(target)?.offset;
+        let [_, units] = packet.array_at(at)?;
+        let len = (usize::from(units) + 1) * 8;
+        if packet.total_len() < at + len {
+            return Ok(false);
+        }
+        let right_length = self.len.is_none_or(|l| (usize::try_from(l.value) == Ok(len)) != l.not);
+        let Some(OptionList(wanted)) = &self.options else { return Ok(right_length) };
+        let body = packet.bytes_at(at + 2, len - 2)?;
+        Ok(begins_with(body, wanted) && right_length)
+    }
+}
+
+/// Whether the options in `body` are those wanted, from the first on; the last may be cut.
+fn begins_with(body: &[u8], wanted: &[Wanted]) -> bool {
+    let mut rest = body;
+    for (i, &(kind, length)) in wanted.iter().enumerate() {
+        let step = match *rest {
+            [k, ..] if k != kind => return false,
+            [0, ..] => 1,
+            [_, l, ..] if length.is_none_or(|length| length == l) => usize::from(l) + 2,
+            _ => return false,
+        };
+        match rest.get(step..) {
+            Some(next) => rest = next,
+            None => return i + 1 == wanted.len(),
+        }
+    }
+    true
+}
+
+abi! {
+    /// `struct ip6t_opts` (linux/netfilter_ipv6/ip6t_opts.h).
+    struct Ip6tOpts[40] {
+        hdrlen: u32 = 0,
+        flags: u8 = 4,
+        invflags: u8 = 5,
+        opts: [u16; MAX] = 6,
+        optsnr: u8 = 38,
+    }
+}
