@@ -276,7 +276,7 @@ impl<W: Write> Stage<'_, W> {
         for one in *evidence {
             let (text, there) = match one {
                 Evidence::Log(prefix) => self.log.find(prefix)?,
-                _ => counted(*one, &before, &after),
+                _ => before.counted(&after, *one),
             };
             as_expected &= there;
             decided.push(text);
@@ -304,18 +304,6 @@ fn widths(lesson: &Lesson) -> Widths {
 
 fn refusal(code: i32, same: bool) -> String {
     format!("exit code {code}, {}", if same { "nothing changes" } else { "rules change" })
-}
-
-/// What a rule or policy counted between two moments, and whether it was anything.
-fn counted(what: Evidence, before: &Snapshot, after: &Snapshot) -> (String, bool) {
-    match (before.find(what), after.find(what)) {
-        (Some(before), Some(after)) if before.text == after.text => {
-            let new = after.packets.saturating_sub(before.packets);
-            let packets = after.packets;
-            (format!("{what}: {}  [counter {packets}, +{new}]", after.text), new > 0)
-        }
-        _ => (format!("{what}: there is no such rule"), false),
-    }
 }
 
 /// Something else than what should happen.

@@ -49,9 +49,9 @@ pub(super) struct Snapshot {
 
 /// A rule or policy as saved, with the packets it has counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Counted {
-    pub(super) text: String,
-    pub(super) packets: u64,
+struct Counted {
+    text: String,
+    packets: u64,
 }
 
 impl Snapshot {
@@ -76,7 +76,7 @@ impl Snapshot {
     }
 
     /// The rule or policy; `None` if there is none such.
-    pub(super) fn find(&self, what: Evidence) -> Option<Counted> {
+    fn find(&self, what: Evidence) -> Option<Counted> {
         let text = |table| self.tables.iter().find(|(t, _)| *t == table).map(|(_, text)| text);
         match what {
             Evidence::Rule(table, chain, number) => {
@@ -84,6 +84,18 @@ impl Snapshot {
             }
             Evidence::Policy(table, chain) => text(table)?.lines().find_map(|l| policy(l, chain)),
             Evidence::Log(_) => None,
+        }
+    }
+
+    /// What a rule or policy has counted when `after` was taken and since this was, in words, and whether that is anything.
+    pub(super) fn counted(&self, after: &Self, what: Evidence) -> (String, bool) {
+        match (self.find(what), after.find(what)) {
+            (Some(before), Some(after)) if before.text == after.text => {
+                let new = after.packets.saturating_sub(before.packets);
+                let packets = after.packets;
+                (format!("{what}: {}  [counter {packets}, +{new}]", after.text), new > 0)
+            }
+            _ => (format!("{what}: there is no such rule"), false),
         }
     }
 }
@@ -126,5 +138,18 @@ mod tests {
         assert_eq!((rule("INPUT", 3), rule("INPUT", 0)), (None, None));
         assert_eq!(shot.find(Evidence::Policy("filter", "INPUT")), counted("DROP", 7));
         assert_eq!(shot.find(Evidence::Policy("nat", "INPUT")), None);
+    }
+
+    #[test]
+    fn a_rule_that_counted_nothing_has_not_decided() {
+        let shot = |packets| {
+            let text = format!("[{packets}:99] -A INPUT -j DROP");
+            Snapshot { tables: vec![("filter", text)] }
+        };
+        let rule = |n| Evidence::Rule("filter", "INPUT", n);
+        let counted = |after, n| shot(3).counted(&shot(after), rule(n));
+        assert_eq!(counted(5, 1), ("INPUT 1: -j DROP  [counter 5, +2]".to_owned(), true));
+        assert_eq!(counted(3, 1), ("INPUT 1: -j DROP  [counter 3, +0]".to_owned(), false));
+        assert!(!counted(5, 2).1);
     }
 }

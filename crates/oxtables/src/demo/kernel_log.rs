@@ -54,8 +54,7 @@ impl KernelLog {
                     let message = line.split_once(';').map_or(line, |(_, message)| message);
                     if let Some(at) = message.find(text) {
                         let message = message.get(at..).unwrap_or_default();
-                        let shown: String = message.chars().take(60).collect();
-                        return Ok((format!("kernel log: \"{shown}...\""), true));
+                        return Ok((format!("kernel log: {}", message.trim_end()), true));
                     }
                 }
                 Err(e) if e.kind() == io::ErrorKind::BrokenPipe => {}
