@@ -217,7 +217,7 @@ impl Reader<'_> {
             words.extend([&b"-c"[..], counters]);
         }
         let added = words.len();
-        words.extend(self.split.words());
+        words.extend(self.split.words(rule));
         let (family, host) = (self.options.family, self.options.host);
         let setting = Setting { family, host, restore: Some(table) };
         match argv::parse(&words, setting) {

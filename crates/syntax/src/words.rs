@@ -17,9 +17,11 @@ pub enum WordsError {
 /// The words of one line, with room that is used again for the next.
 #[derive(Default)]
 pub(crate) struct Split {
+    /// Where each word begins and ends: in the line itself while no quote is in it, else in `bytes`.
+    ends: Vec<(usize, usize)>,
+    /// The bytes of the words of a line with quotes.
     bytes: Vec<u8>,
-    /// Where each word ends in `bytes`.
-    ends: Vec<usize>,
+    quotes: bool,
     /// Where each word begins in the line.
     starts: Vec<usize>,
 }
@@ -34,56 +36,75 @@ impl Split {
         self.bytes.clear();
         self.ends.clear();
         self.starts.clear();
-        let (mut quoted, mut escaped, mut open) = (false, false, false);
-        for (at, &c) in line.iter().enumerate() {
-            if quoted {
-                match c {
-                    _ if escaped => {
-                        self.bytes.push(c);
-                        escaped = false;
-                    }
-                    b'\\' => escaped = true,
-                    b'"' => {
-                        quoted = false;
-                        self.end()?;
-                        open = false;
-                    }
-                    _ => self.bytes.push(c),
-                }
-                continue;
-            }
-            if matches!(c, b' ' | b'\t' | b'\n') {
-                if open {
-                    self.end()?;
-                    open = false;
-                }
-                continue;
-            }
-            if !open {
-                self.starts.push(at);
-                open = true;
-            }
-            if c == b'"' { quoted = true } else { self.bytes.push(c) }
-        }
-        if open { self.end() } else { Ok(()) }
+        self.quotes = memchr::memchr(b'"', line).is_some();
+        if self.quotes { self.quoted(line) } else { self.plain(line) }
     }
 
-    fn end(&mut self) -> Result<(), WordsError> {
-        let start = self.ends.last().copied().unwrap_or(0);
-        if self.bytes.len() - start > MAX_WORD {
+    fn plain(&mut self, line: &[u8]) -> Result<(), WordsError> {
+        let mut from = 0;
+        let blanks = memchr::memchr3_iter(b' ', b'\t', b'\n', line);
+        for at in blanks.chain(std::iter::once(line.len())) {
+            if at > from {
+                self.starts.push(from);
+                self.end(from, at)?;
+            }
+            from = at + 1;
+        }
+        Ok(())
+    }
+
+    fn quoted(&mut self, line: &[u8]) -> Result<(), WordsError> {
+        let (mut quoted, mut escaped, mut open) = (false, false, false);
+        let mut from = 0;
+        for (at, &c) in line.iter().enumerate() {
+            let blank = matches!(c, b' ' | b'\t' | b'\n');
+            match (quoted, c) {
+                (true, _) if escaped => {
+                    self.bytes.push(c);
+                    escaped = false;
+                }
+                (true, b'\\') => escaped = true,
+                (true, b'"') => quoted = false,
+                (true, _) => self.bytes.push(c),
+                (false, _) if blank => (),
+                (false, _) => {
+                    if !open {
+                        self.starts.push(at);
+                        open = true;
+                    }
+                    if c == b'"' {
+                        quoted = true
+                    } else {
+                        self.bytes.push(c)
+                    }
+                    continue;
+                }
+            }
+            // A blank, or the quote that closes, ends the word.
+            if open && !quoted {
+                self.end(from, self.bytes.len())?;
+                from = self.bytes.len();
+                open = false;
+            }
+        }
+        if open { self.end(from, self.bytes.len()) } else { Ok(()) }
+    }
+
+    fn end(&mut self, from: usize, to: usize) -> Result<(), WordsError> {
+        if to - from > MAX_WORD {
             return Err(WordsError::TooLong);
         }
         if self.ends.len() >= MAX_WORDS {
             return Err(WordsError::TooMany);
         }
-        self.ends.push(self.bytes.len());
+        self.ends.push((from, to));
         Ok(())
     }
 
-    /// The words.
-    pub(crate) fn words(&self) -> impl Iterator<Item = &[u8]> {
-        let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        starts.zip(&self.ends).map(|(a, &b)| self.bytes.get(a..b).unwrap_or_default())
+    /// The words of `line`, which was split last.
+    pub(crate) fn words<'a>(&'a self, line: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+        let bytes = if self.quotes { self.bytes.as_slice() } else { line };
+        self.ends.iter().map(|&(from, to)| bytes.get(from..to).unwrap_or_default())
     }
 
     /// Where word `n` begins in the line.
@@ -99,7 +120,7 @@ mod tests {
     fn split(line: &str) -> Vec<String> {
         let mut split = Split::default();
         split.line(line.as_bytes()).unwrap();
-        split.words().map(|w| String::from_utf8(w.to_vec()).unwrap()).collect()
+        split.words(line.as_bytes()).map(|w| String::from_utf8(w.to_vec()).unwrap()).collect()
     }
 
     #[test]
