@@ -127,12 +127,14 @@ impl Plan {
                 let at = match place {
                     RulePlace::Number(number) => self.numbered(chain, *number, tag)?,
                     RulePlace::Rule(rule) => {
+                        self.has_target(rule, tag)?;
                         self.find(cx, chain, rule).ok_or(wrong(Problem::NoSuchRule))?
                     }
                 };
                 self.delete(chain, at, tag)
             }
             Edit::Check { chain, rule } => {
+                self.has_target(rule, tag)?;
                 self.find(cx, chain, rule).map(drop).ok_or(wrong(Problem::NoSuchRule))
             }
             Edit::Flush { chain } => self.flush(chain.as_ref(), tag),
@@ -233,6 +235,16 @@ impl Plan {
             .ok_or(BackendError::Problem { problem: Problem::NumberBeyondEnd, tag })
     }
 
+    /// A rule may only jump to a chain that is there.
+    fn has_target(&self, rule: &Rule, tag: u32) -> Result<(), BackendError> {
+        match rule.chain() {
+            Some(target) if !self.is_there(target) && self.builtin(target).is_none() => {
+                Err(BackendError::Problem { problem: Problem::NoSuchTarget, tag })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The place of the first rule that says the same.
     fn find(&self, cx: &DecodeCx<'_>, chain: &ChainName, rule: &Rule) -> Option<usize> {
         let same = |entry: &Entry| matches!(entry, Entry::Rule(r) if r.same(rule));
@@ -251,12 +263,7 @@ impl Plan {
         rule: &Rule,
         tag: u32,
     ) -> Result<RuleId, BackendError> {
-        if let Some(target) = rule.chain()
-            && !self.is_there(target)
-            && self.builtin(target).is_none()
-        {
-            return Err(BackendError::Problem { problem: Problem::NoSuchTarget, tag });
-        }
+        self.has_target(rule, tag)?;
         let head = RuleHead { compat: Some(lower::compat(rule.protocol)), ..RuleHead::default() };
         let family = self.family;
         self.batch
@@ -480,7 +487,8 @@ impl Plan {
                 (Some(_), Some(_)) => {
                     Err(BackendError::Problem { problem: Problem::NoSuchRule, tag })
                 }
-                (None, _) => Err(BackendError::Problem { problem: Problem::NoSuchChain, tag }),
+                (None, Some(_)) => Err(BackendError::Problem { problem: Problem::NoSuchRule, tag }),
+                (None, None) => Err(BackendError::Problem { problem: Problem::NoSuchChain, tag }),
             };
         }
         let Some(number) = number else { return self.zero_chain(chain, tag) };

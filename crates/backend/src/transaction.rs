@@ -93,6 +93,10 @@ impl<'a> Needs<'a> {
                 self.chain(chain, Reading::Handles);
                 Some(rule)
             }
+            Edit::Check { rule, .. } | Edit::Delete { place: Place::Rule(rule), .. } => {
+                self.add_plain(edit);
+                Some(rule)
+            }
             _ => {
                 self.add_plain(edit);
                 None

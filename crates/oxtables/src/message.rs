@@ -113,7 +113,12 @@ impl Program<'_> {
 
     fn refused(&self, refusals: &[Refusal], restore: bool) -> String {
         let mut text = format!("{}: ", self.version());
+        let mut told = None;
         for refusal in refusals {
+            // Several rules of one line (addresses in a list) fail together and are told once.
+            if told.replace(refusal.tag) == Some(refusal.tag) {
+                continue;
+            }
             let why = oxtables_sys::errno::text(refusal.errno);
             let (step, object) = match &refusal.step {
                 Some((step, object)) => (step.name(), object_text(object)),

@@ -18,7 +18,8 @@ pub(crate) fn parse(
 ) -> Result<Addresses, UsageErrorKind> {
     let mut all = Addresses::new();
     for part in word.split(|&c| c == b',') {
-        parse_one(family, part, not, host, &mut all)?;
+        // COMPAT: blanks after a comma do no harm.
+        parse_one(family, part.trim_ascii_start(), not, host, &mut all)?;
     }
     Ok(all)
 }

@@ -302,7 +302,10 @@ impl<'a> State<'a> {
         match base {
             Base::Source => self.source = Some((Neg { not, value: word }, at)),
             Base::Destination => self.destination = Some((Neg { not, value: word }, at)),
-            Base::Protocol => self.protocol = protocol(word, not).map_err(blame)?,
+            Base::Protocol => {
+                self.protocol = protocol(word, not).map_err(blame)?;
+                self.warn_of_header(word);
+            }
             Base::InInterface => {
                 self.in_interface = interface(word, not, self.setting.host).map_err(blame)?;
             }
@@ -327,6 +330,17 @@ impl<'a> State<'a> {
             _ => (),
         }
         Ok(())
+    }
+
+    /// In IPv6 some protocol numbers are extension headers, which `-p` never sees.
+    fn warn_of_header(&self, word: &[u8]) {
+        let header = self.protocol.is_some_and(|p| matches!(p.value, 43 | 44 | 51 | 60));
+        if header && self.setting.family == Family::Ip6 {
+            let word = oxtables_base::text::visible(word);
+            self.setting.host.warn(&format!(
+                "Warning: never matched protocol: {word}. use extension match instead."
+            ));
+        }
     }
 
     fn table(&mut self, word: &'a [u8], not: bool, at: usize) -> Result<(), UsageError> {

@@ -31,6 +31,8 @@ pub enum UsageErrorKind {
     NeedsArgument(Vec<u8>),
     /// An option of two words with only one (its long name).
     NeedsTwoArguments(&'static str),
+    /// An option with one of its two values (its name).
+    NeedsTwo(&'static str),
     /// `!` twice.
     DoubleNot,
     /// `!` at the end.
@@ -167,6 +169,7 @@ impl fmt::Display for UsageErrorKind {
             Self::AfterDashes => f.write_str("unknown arguments found on commandline"),
             Self::NeedsArgument(o) => write!(f, "option \"{}\" requires an argument", visible(o)),
             Self::NeedsTwoArguments(o) => write!(f, "--{o} requires two args."),
+            Self::NeedsTwo(o) => write!(f, "--{o} requires two args."),
             Self::DoubleNot => f.write_str("multiple consecutive ! not allowed"),
             Self::DanglingNot => f.write_str("nothing appropriate following !"),
             Self::NotBeforeCommand => f.write_str("unexpected '!' flag"),

@@ -21,6 +21,19 @@ pub(super) fn from_bounds([lo, hi]: [u16; 2], not: bool) -> Ports {
     condition(Some(Neg { not, value: PortRange { lo, hi } }))
 }
 
+/// The condition typed, as it comes back from native expressions.
+///
+/// COMPAT: "not up to N" is written as "greater than N", which reads "N+1 and up": upstream lists
+/// `! --dport 0:1023` as `--dport 1024:65535`.
+pub(super) fn typed(ports: Ports) -> Ports {
+    match ports {
+        Some(Neg { not: true, value: PortRange { lo: 0, hi } }) if hi < u16::MAX && hi > 0 => {
+            Some(Neg::plain(PortRange { lo: hi + 1, hi: u16::MAX }))
+        }
+        other => condition(other),
+    }
+}
+
 /// The whole range is no condition, unless it is inverted: then it never holds.
 pub(super) fn condition(ports: Ports) -> Ports {
     ports.filter(|p| *p != Neg::plain(PortRange::ALL))
@@ -134,7 +147,7 @@ fn raise_one(op: Op, lo: &[u8], hi: &[u8]) -> Ports {
         Op::Cmp(CmpOp::Eq) => range(lo, lo, false),
         Op::Cmp(CmpOp::Neq) => range(lo, lo, true),
         Op::Cmp(CmpOp::Lte) => range(0, lo, false),
-        Op::Cmp(CmpOp::Gt) => range(0, lo, true),
+        Op::Cmp(CmpOp::Gt) => range(lo.checked_add(1)?, u16::MAX, false),
         Op::Cmp(CmpOp::Lt) => range(0, lo.checked_sub(1)?, false),
         Op::Cmp(CmpOp::Gte) => range(lo, u16::MAX, false),
         Op::Range { negated } => range(lo, hi, negated),

@@ -15,9 +15,8 @@ const SPORT: Opt<Neg<PortRange>> = Opt::neg("sport", "source port or ports")
 const DPORT: Opt<Neg<PortRange>> = Opt::neg("dport", "destination port or ports")
     .formally(&["destination-port"])
     .once("Only one `--destination-port' allowed");
-const TCP_OPTION: Opt<Neg<u8>> = Opt::neg("tcp-option", "the TCP option is there")
-    .within(1, 255)
-    .once("Only one `--tcp-option' allowed");
+const TCP_OPTION: Opt<Neg<TcpOption>> =
+    Opt::neg("tcp-option", "the TCP option is there").once("Only one `--tcp-option' allowed");
 const TCP_FLAGS: Opt<Neg<Flags>> =
     Opt::neg("tcp-flags", "of the flags in MASK, exactly those in SET are set").once(TWICE);
 const SYN: Opt<Neg<Flag>> =
@@ -38,6 +37,28 @@ pub struct Tcp {
     pub option: Option<Neg<u8>>,
     /// The flags.
     pub flags: Option<Neg<Flags>>,
+}
+
+/// The number of a TCP option, 1 to 255.
+#[derive(Clone, Copy, Debug)]
+struct TcpOption(u8);
+
+impl Value for TcpOption {
+    const SYNTAX: &'static str = "number";
+
+    fn parse(word: &[u8], _: &ValueCx<'_>) -> Result<Self, ValueError> {
+        let kind = oxtables_base::number::parse_within(word, 1, 255);
+        let kind = kind.and_then(|n| u8::try_from(n).ok());
+        kind.map(Self).ok_or(ValueError::Own("Bad TCP option \"%\""))
+    }
+
+    fn save(&self, out: &mut Vec<u8>) {
+        self.0.save(out);
+    }
+
+    fn sample(rng: &mut Rng, _: &ValueCx<'_>) -> Vec<u8> {
+        rng.within(1, 255).to_string().into_bytes()
+    }
 }
 
 /// Flags looked at, and which of them are set.
@@ -124,7 +145,7 @@ impl Extension for Tcp {
         doc: "matches the ports, flags and options of a TCP segment",
         cases: &[
             ("-p tcp --dport 22", Some("--dport 22")),
-            ("-p tcp ! --sport :1023", Some("! --sport 0:1023")),
+            ("-p tcp ! --sport :1023", Some("--sport 1024:65535")),
             ("-p tcp --syn", Some("--tcp-flags FIN,SYN,RST,ACK SYN")),
             ("-p tcp --tcp-flags ALL NONE", Some("--tcp-flags FIN,SYN,RST,PSH,ACK,URG NONE")),
             ("-p tcp --tcp-option 0", None),
@@ -142,6 +163,9 @@ impl Extension for Tcp {
         if syn.is_some() && flags.is_some() {
             return Err(ArgError::own("tcp", TWICE));
         }
+        // Only without a TCP option is the match written natively.
+        let ports =
+            if args.has(&TCP_OPTION) { native_ports::condition } else { native_ports::typed };
         let looks = args.has(&SPORT) || args.has(&DPORT) || syn.is_some() || flags.is_some();
         // COMPAT: since 1.8.9 nf_tables reads ports and flags at fixed places, so upstream asks for
         // the protocol itself; `! -p tcp` passes too.
@@ -149,9 +173,9 @@ impl Extension for Tcp {
             return Err(ArgError::own("tcp", "TCP match requires '-p tcp'"));
         }
         Ok(Self {
-            sport: native_ports::condition(args.get_neg(&SPORT, cx)?),
-            dport: native_ports::condition(args.get_neg(&DPORT, cx)?),
-            option: args.get_neg(&TCP_OPTION, cx)?,
+            sport: ports(args.get_neg(&SPORT, cx)?),
+            dport: ports(args.get_neg(&DPORT, cx)?),
+            option: args.get_neg(&TCP_OPTION, cx)?.map(|o| o.map(|TcpOption(kind)| kind)),
             flags: syn.or(flags).filter(|f| f.not || f.value.bits() != (0, 0)),
         })
     }
@@ -159,7 +183,7 @@ impl Extension for Tcp {
     fn save(&self, w: &mut ArgWriter<'_>) {
         w.neg_if(&SPORT, self.sport.as_ref());
         w.neg_if(&DPORT, self.dport.as_ref());
-        w.neg_if(&TCP_OPTION, self.option.as_ref());
+        w.neg_if(&TCP_OPTION, self.option.map(|o| o.map(TcpOption)).as_ref());
         w.neg_if(&TCP_FLAGS, self.flags.as_ref());
     }
 

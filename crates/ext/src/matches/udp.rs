@@ -42,8 +42,8 @@ impl Extension for Udp {
     /// COMPAT: upstream takes `! -p udp --dport 5` and sends a rule that reads the ports of every
     /// other protocol; here ports are those of UDP, as the kernel's own match insists.
     fn parse(args: &Args<'_>, cx: &ParseCx<'_>) -> Result<Self, ArgError> {
-        let sport = native_ports::condition(args.get_neg(&SPORT, cx)?);
-        let dport = native_ports::condition(args.get_neg(&DPORT, cx)?);
+        let sport = native_ports::typed(args.get_neg(&SPORT, cx)?);
+        let dport = native_ports::typed(args.get_neg(&DPORT, cx)?);
         if (sport.is_some() || dport.is_some()) && !cx.proto_is(&[17]) {
             return Err(ArgError::own("udp", "UDP match requires '-p udp'"));
         }

@@ -58,6 +58,7 @@ impl Keywords for Levels {
         ("debug", 7),
     ];
     const SYNTAX: &'static str = "level";
+    const UNKNOWN: Option<&'static str> = Some("log level \"%\" unknown\n");
     const NUMERIC: Option<(u64, u64)> = Some((0, 7));
 }
 

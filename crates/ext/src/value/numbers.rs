@@ -11,10 +11,7 @@ macro_rules! number_values {
 
             fn parse(word: &[u8], cx: &ValueCx<'_>) -> Result<Self, ValueError> {
                 let (lo, hi) = cx.range(0, u64::from(<$t>::MAX));
-                let n = number::parse_within(word, lo, hi).ok_or(match cx.option.range {
-                    Some((lo, hi)) => ValueError::Range(lo, hi),
-                    None => ValueError::Integer,
-                })?;
+                let n = number::parse_within(word, lo, hi).ok_or(ValueError::Range(lo, hi))?;
                 Self::try_from(n).map_err(|_| ValueError::Integer)
             }
 

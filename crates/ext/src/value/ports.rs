@@ -46,18 +46,26 @@ impl Value for PortRange {
     const SYNTAX: &'static str = "port[:port]";
 
     fn parse(word: &[u8], cx: &ValueCx<'_>) -> Result<Self, ValueError> {
-        let end = |part: &[u8], open: u16| match part {
+        Self::parse_words(word, b"", cx).map_err(|(_, e)| e)
+    }
+
+    fn parse_words<'w>(
+        first: &'w [u8],
+        _second: &'w [u8],
+        cx: &ValueCx<'_>,
+    ) -> Result<Self, (&'w [u8], ValueError)> {
+        let end = |part: &'w [u8], open: u16| match part {
             [] => Ok(open),
-            _ => Port::parse(part, cx).map(|p| p.0),
+            _ => Port::parse(part, cx).map(|p| p.0).map_err(|e| (part, e)),
         };
-        let Some(colon) = word.iter().position(|&c| c == b':') else {
-            let port = Port::parse(word, cx)?.0;
+        let Some(colon) = first.iter().position(|&c| c == b':') else {
+            let port = Port::parse(first, cx).map_err(|e| (first, e))?.0;
             return Ok(Self { lo: port, hi: port });
         };
-        let (first, rest) = word.split_at(colon);
-        let lo = end(first, 0)?;
+        let (low, rest) = first.split_at(colon);
+        let lo = end(low, 0)?;
         let hi = end(rest.get(1..).unwrap_or_default(), u16::MAX)?;
-        if lo > hi { Err(ValueError::PortOrder) } else { Ok(Self { lo, hi }) }
+        if lo > hi { Err((first, ValueError::PortOrder)) } else { Ok(Self { lo, hi }) }
     }
 
     fn save(&self, out: &mut Vec<u8>) {

@@ -126,7 +126,9 @@ fn request(
             edits.push(Edit::Delete { chain: chain(), place });
         }
         _ => {
-            for rule in rules(&state, matches, action)? {
+            // COMPAT: `-R` with several addresses puts in a rule for the first of them.
+            let wanted = if command == Base::Replace { 1 } else { usize::MAX };
+            for rule in rules(&state, matches, action)?.into_iter().take(wanted) {
                 let (chain, number) = (chain(), number.unwrap_or(1));
                 edits.push(match command {
                     Base::Append => Edit::Append { chain, rule },
