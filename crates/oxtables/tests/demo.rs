@@ -1,4 +1,5 @@
 //! `oxtables demo` on the real kernel, as the caller and as an ordinary user, and that it can fail.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may")]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -10,7 +11,7 @@ const BINARY: &str = env!("CARGO_BIN_EXE_oxtables");
 /// `nobody`, who has no privileges.
 const NOBODY: u32 = 65_534;
 
-/// Exit code, last line of standard output, all of it, and standard error; `None` (and a word about it) where namespaces
+/// Exit code, last line of standard output, and all output; `None` (and a word about it) where namespaces
 /// are forbidden.
 fn run(command: &mut Command) -> Option<(i32, String, String)> {
     let Output { status, stdout, stderr } = command.output().unwrap();
