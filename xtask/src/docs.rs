@@ -2,6 +2,7 @@
 
 mod completions;
 mod man;
+mod readme;
 mod table;
 
 use crate::tidy::Repository;
@@ -14,8 +15,10 @@ pub(crate) fn run(args: &[String]) -> Result<(), String> {
         _ => return Err("usage: cargo xtask docs [--check]".to_owned()),
     };
     let repository = Repository::open()?;
+    let readmes = readme::readmes(&repository)?;
+    let documents = man::pages().into_iter().chain(completions::scripts()).chain(readmes);
     let mut stale = Vec::new();
-    for (file, text) in man::pages().into_iter().chain(completions::scripts()) {
+    for (file, text) in documents {
         if repository.text(&file).is_ok_and(|there| there == text) {
             continue;
         }
