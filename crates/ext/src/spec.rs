@@ -33,8 +33,8 @@ pub struct Revision {
     pub rev: u8,
     /// Bytes of the struct as sent, padded to 8.
     pub size: usize,
-    /// Where the kernel's private tail begins; bytes from here on are sent as zero and never
-    /// compared (`usersize` in the kernel's `struct xt_match`).
+    /// Where the kernel's private tail begins; bytes from here on are sent as zero
+    /// (but for statistic's counter) and never compared (`usersize` in the kernel's `struct xt_match`).
     pub private: usize,
 }
 

@@ -2,10 +2,10 @@
 //! `net/netfilter/xt_hashlimit.c:hashlimit_mt_common`).
 
 use crate::abi::{self, abi};
-use crate::value::{Flag, KeywordSet, Keywords, Name, PrefixLen};
+use crate::value::{Flag, KeywordSet, Keywords, Name, PrefixLen, Unseen};
 use crate::*;
 use oxtables_base::number;
-use rates::{BURST_RANGE, Burst, Interval, Rate, Typed, push_bytes};
+use rates::{BURST_RANGE, Burst, Interval, Rate, push_bytes};
 
 mod rates;
 
@@ -78,6 +78,7 @@ impl Keywords for Modes {
     const WORDS: &'static [(&'static str, u32)] =
         &[("srcip", 1 << 2), ("srcport", 1 << 3), ("dstip", 1 << 0), ("dstport", 1 << 1)];
     const SYNTAX: &'static str = "srcip|srcport|dstip|dstport[,...]";
+    const EXACT: bool = true;
     const UNKNOWN: Option<&'static str> =
         Some("hashlimit: Bad value for \"--hashlimit-mode\" option: \"%\"");
 }
@@ -138,7 +139,7 @@ impl Extension for Hashlimit {
         };
         let name = args.need(&NAME, cx)?;
         let given_burst = args.get(&BURST, cx)?;
-        let unit = if let Rate::Packets(_, Typed(unit)) = rate { unit } else { 1 };
+        let unit = if let Rate::Packets(_, Unseen(unit)) = rate { unit } else { 1 };
         let interval = args.get(&INTERVAL, cx)?.or(Interval::new(unit));
         let interval = interval.filter(|_| args.has(&RATE_MATCH));
         let burst = burst_of(given_burst, rate)?;

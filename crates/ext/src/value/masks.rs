@@ -1,10 +1,9 @@
 //! Masks that the kernel keeps in a `union nf_inet_addr`.
 
-use super::{Value, ValueCx, ValueError};
+use super::{Unseen, Value, ValueCx, ValueError};
 use crate::abi::InetAddr;
 use oxtables_base::sample::Rng;
 use oxtables_base::{Family, addr};
-use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
 /// The mask of an option, alone or behind an address.
@@ -12,23 +11,23 @@ use std::net::IpAddr;
 /// COMPAT: where no mask is written, upstream fills all sixteen bytes of the union; where an IPv4
 /// mask is written, four. The kernel looks at four, so both are the same mask and compare equal,
 /// but each is sent back as it came.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct UnionMask {
     mask: IpAddr,
-    filled: bool,
+    filled: Unseen<bool>,
 }
 
 impl UnionMask {
     /// The mask of a whole address, as it is when none is written.
     #[must_use]
     pub fn host(family: Family) -> Self {
-        Self { mask: addr::prefix_mask(family, family.bits()), filled: true }
+        Self { mask: addr::prefix_mask(family, family.bits()), filled: Unseen(true) }
     }
 
     /// A mask that was written.
     #[must_use]
     pub const fn written(mask: IpAddr) -> Self {
-        Self { mask, filled: false }
+        Self { mask, filled: Unseen(false) }
     }
 
     /// Reads a prefix length or a whole mask.
@@ -66,7 +65,7 @@ impl UnionMask {
 
     /// The kernel's union.
     pub(crate) fn to_union(self) -> InetAddr {
-        if self.filled { InetAddr([0xff; 16]) } else { InetAddr::new(self.mask) }
+        if self.filled.0 { InetAddr([0xff; 16]) } else { InetAddr::new(self.mask) }
     }
 
     /// The mask in the kernel's union, `None` if no mask of `family` is that.
@@ -87,20 +86,6 @@ impl UnionMask {
             Some(n) => oxtables_base::number::push_decimal(out, u64::from(n)),
             None => addr::push_addr(out, self.mask),
         }
-    }
-}
-
-impl PartialEq for UnionMask {
-    fn eq(&self, other: &Self) -> bool {
-        self.mask == other.mask
-    }
-}
-
-impl Eq for UnionMask {}
-
-impl Hash for UnionMask {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.mask.hash(state);
     }
 }
 

@@ -16,6 +16,7 @@ mod rates;
 mod services;
 mod sets;
 mod texts;
+mod unseen;
 
 pub use flag::Flag;
 pub use mac::MacAddr;
@@ -30,6 +31,7 @@ pub use services::{Dscp, DscpClass, TosMask};
 pub use sets::SetDirs;
 pub(crate) use sets::{SetInfo, SetInfoV0};
 pub use texts::{Keyword, KeywordSet, Keywords, Text};
+pub use unseen::Unseen;
 
 use crate::args::Arity;
 use crate::{OptDef, ParseCx};

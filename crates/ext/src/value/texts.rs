@@ -57,6 +57,8 @@ pub trait Keywords: Clone + Copy + PartialEq + Eq + Hash + fmt::Debug + 'static 
     const SYNTAX: &'static str;
     /// Whether an unambiguous beginning of a word will do, in any case of letters.
     const PREFIX: bool = false;
+    /// Whether capitals and small letters differ.
+    const EXACT: bool = false;
     /// Whether a plain number will do.
     const NUMERIC: Option<(u64, u64)> = None;
     /// What upstream says of a word that is not in the list, when it has a sentence of its own; `%`
@@ -69,7 +71,10 @@ fn unknown<K: Keywords>() -> ValueError {
 }
 
 fn lookup<K: Keywords>(word: &[u8]) -> Option<u32> {
-    let eq = |w: &str| w.as_bytes().eq_ignore_ascii_case(word);
+    let eq = |w: &str| match K::EXACT {
+        true => w.as_bytes() == word,
+        false => w.as_bytes().eq_ignore_ascii_case(word),
+    };
     if let Some(&(_, n)) = K::WORDS.iter().find(|(w, _)| eq(w)) {
         return Some(n);
     }

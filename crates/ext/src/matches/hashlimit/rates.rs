@@ -1,7 +1,7 @@
 //! The rates and bursts of hashlimit, as typed and as the kernel keeps them.
 
 use super::{MAX_BURST, SCALE, own};
-use crate::value::{PacketRate, RateError};
+use crate::value::{PacketRate, RateError, Unseen};
 use crate::*;
 use oxtables_base::number;
 use oxtables_base::sample::Rng;
@@ -13,25 +13,9 @@ use oxtables_base::sample::Rng;
 /// cannot read again; all are refused here.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) enum Rate {
-    /// The rate, and the seconds of the unit it was typed in.
-    Packets(PacketRate, Typed),
+    /// The rate, and the seconds of the unit it was typed in, which other options default to.
+    Packets(PacketRate, Unseen<u64>),
     Bytes(ByteRate),
-}
-
-/// The seconds of a unit as typed: what other options default to. It is no part of the value.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Typed(pub(super) u64);
-
-impl PartialEq for Typed {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
-}
-
-impl Eq for Typed {}
-
-impl std::hash::Hash for Typed {
-    fn hash<H: std::hash::Hasher>(&self, _: &mut H) {}
 }
 
 impl Value for Rate {
@@ -43,7 +27,7 @@ impl Value for Rate {
         }
         match PacketRate::read(word, SCALE) {
             Ok((credits, unit)) => PacketRate::from_credits(credits, SCALE)
-                .map(|rate| Self::Packets(rate, Typed(unit)))
+                .map(|rate| Self::Packets(rate, Unseen(unit)))
                 .ok_or(ValueError::Word),
             Err(RateError::Form) => Err(ValueError::Word),
             Err(RateError::TooFast) => Err(ValueError::Own("Rate too fast \"%\"")),
@@ -237,6 +221,6 @@ impl Rate {
             return (ByteRate::from_bytes(rate.bytes()) == Some(rate)).then_some(Self::Bytes(rate));
         }
         let rate = PacketRate::from_credits(avg, scale)?;
-        Some(Self::Packets(rate, Typed(rate.seconds())))
+        Some(Self::Packets(rate, Unseen(rate.seconds())))
     }
 }
