@@ -4,52 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::{Known, Packet, Truth};
-
-/// The five IP hooks, and the bridge's BROUTING.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Hook {
-    /// `NF_INET_PRE_ROUTING`, 0.
-    Prerouting,
-    /// `NF_INET_LOCAL_IN`, 1.
-    Input,
-    /// `NF_INET_FORWARD`, 2.
-    Forward,
-    /// `NF_INET_LOCAL_OUT`, 3.
-    Output,
-    /// `NF_INET_POST_ROUTING`, 4.
-    Postrouting,
-    /// `NF_BR_BROUTING`, 5.
-    Brouting,
-}
-
-impl Hook {
-    /// The kernel's number.
-    #[must_use]
-    pub fn number(self) -> u8 {
-        match self {
-            Self::Prerouting => 0,
-            Self::Input => 1,
-            Self::Forward => 2,
-            Self::Output => 3,
-            Self::Postrouting => 4,
-            Self::Brouting => 5,
-        }
-    }
-
-    /// The name of its base chain: `PREROUTING` ...
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Prerouting => "PREROUTING",
-            Self::Input => "INPUT",
-            Self::Forward => "FORWARD",
-            Self::Output => "OUTPUT",
-            Self::Postrouting => "POSTROUTING",
-            Self::Brouting => "BROUTING",
-        }
-    }
-}
+use crate::{Hook, Known, Packet, Truth};
 
 /// An interface name: 1 to 15 bytes, none of them zero.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

@@ -18,8 +18,8 @@ mod truth;
 
 pub use checksum::{checksum, pseudo_header_sum};
 pub use context::{
-    AddressType, Conntrack, Context, Counters, CtState, Direction, Hook, Host, IfName, Link,
-    Moment, PacketType, SetQuery, Socket, Tuple, XfrmState, ct_status,
+    AddressType, Conntrack, Context, Counters, CtState, Direction, Host, IfName, Link, Moment,
+    PacketType, SetQuery, Socket, Tuple, XfrmState, ct_status,
 };
 pub use ipv6::{Found, exthdr};
 pub use known::Known;
@@ -27,5 +27,6 @@ pub use l4::{
     Ah, Dccp, Esp, Icmp, IpComp, MobilityHeader, Sctp, SctpChunk, Tcp, TcpOption, TcpOptions, Udp,
     proto,
 };
-pub use packet::{Family, Ipv4, Ipv6, Packet, Refused, Transport};
+pub use oxtables_base::{Family, Hook};
+pub use packet::{Ipv4, Ipv6, Packet, Refused, Transport};
 pub use truth::{Missing, Truth};

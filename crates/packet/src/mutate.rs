@@ -5,8 +5,9 @@
 
 use std::net::IpAddr;
 
+use crate::Family;
 use crate::checksum::{self, add};
-use crate::packet::{Family, Packet};
+use crate::packet::Packet;
 use crate::{Missing, proto};
 
 /// What a change did to the sum over the words it changed: the old words and the new.
@@ -93,8 +94,8 @@ impl Packet {
     pub fn set_tos(&mut self, tos: u8) -> Result<(), Missing> {
         let [a, b] = self.array_at(0)?;
         match self.family() {
-            Family::V4 => self.overwrite_ipv4(0, &[a, tos]).map(drop),
-            Family::V6 => {
+            Family::Ip4 => self.overwrite_ipv4(0, &[a, tos]).map(drop),
+            Family::Ip6 => {
                 let words = [(a & 0xf0) | (tos >> 4), (tos << 4) | (b & 15)];
                 self.overwrite(0, &words).map(drop)
             }
@@ -123,11 +124,11 @@ impl Packet {
     /// As [`Packet::set_tos`].
     pub fn set_ttl(&mut self, ttl: u8) -> Result<(), Missing> {
         match self.family() {
-            Family::V4 => {
+            Family::Ip4 => {
                 let protocol = self.word(8)?.to_be_bytes()[1];
                 self.overwrite_ipv4(8, &[ttl, protocol]).map(drop)
             }
-            Family::V6 => {
+            Family::Ip6 => {
                 let next = self.word(6)?.to_be_bytes()[0];
                 self.overwrite(6, &[next, ttl]).map(drop)
             }
@@ -154,8 +155,8 @@ impl Packet {
     fn set_address(&mut self, v4: usize, v6: usize, address: IpAddr) -> Result<(), Missing> {
         let sum = self.transport_sum(true)?;
         let delta = match (self.family(), address) {
-            (Family::V4, IpAddr::V4(address)) => self.overwrite_ipv4(v4, &address.octets())?,
-            (Family::V6, IpAddr::V6(address)) => self.overwrite(v6, &address.octets())?,
+            (Family::Ip4, IpAddr::V4(address)) => self.overwrite_ipv4(v4, &address.octets())?,
+            (Family::Ip6, IpAddr::V6(address)) => self.overwrite(v6, &address.octets())?,
             _ => return Err(Missing::Absent),
         };
         self.update_transport_sum(sum, delta)
@@ -261,8 +262,8 @@ impl Packet {
     /// Adds the option before all others.
     fn add_tcp_mss(&mut self, start: usize, header_len: usize, mss: u16) -> Result<(), Missing> {
         let default = match self.family() {
-            Family::V4 => 536,
-            Family::V6 => 1220,
+            Family::Ip4 => 536,
+            Family::Ip6 => 1220,
         };
         if !self.is_whole() {
             return Err(Missing::NotCaptured);
@@ -270,8 +271,8 @@ impl Packet {
         let [high, low] = mss.min(default).to_be_bytes();
         let [words, flags] = self.array_at(start + 12)?;
         let (len_at, len) = match self.family() {
-            Family::V4 => (2, self.word(2)?),
-            Family::V6 => (4, self.word(4)?),
+            Family::Ip4 => (2, self.word(2)?),
+            Family::Ip6 => (4, self.word(4)?),
         };
         // A packet of 64 KB has payload, so the sum cannot wrap; a jumbogram's length of 0 must stay.
         let longer = if len == 0 { 0 } else { len.checked_add(4).ok_or(Missing::Malformed)? };
@@ -279,8 +280,8 @@ impl Packet {
         self.data_mut().splice(options_at..options_at, [2, 4, high, low]);
         self.grow(4);
         match self.family() {
-            Family::V4 => self.overwrite_ipv4(len_at, &longer.to_be_bytes())?,
-            Family::V6 => self.overwrite(len_at, &longer.to_be_bytes())?,
+            Family::Ip4 => self.overwrite_ipv4(len_at, &longer.to_be_bytes())?,
+            Family::Ip6 => self.overwrite(len_at, &longer.to_be_bytes())?,
         };
         let sum = self.transport_sum(false)?;
         let length = |len: usize| u16::try_from(len).map_err(|_| Missing::Malformed);
@@ -341,7 +342,7 @@ impl Packet {
     /// [`Missing::NotCaptured`]: the payload is not all there.
     pub fn fill_checksums(&mut self) -> Result<(), Missing> {
         let transport = self.transport_checksum()?;
-        if self.family() == Family::V4 {
+        if self.family() == Family::Ip4 {
             let header = self.bytes_at(0, self.header_len())?;
             let sum = !sum_around(header, 10);
             self.overwrite(10, &sum.to_be_bytes())?;

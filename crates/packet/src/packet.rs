@@ -4,16 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::context::Context;
-use crate::{Missing, ipv6};
-
-/// IPv4 or IPv6.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Family {
-    /// IPv4 (`NFPROTO_IPV4`).
-    V4,
-    /// IPv6 (`NFPROTO_IPV6`).
-    V6,
-}
+use crate::{Family, Missing, ipv6};
 
 /// Where netfilter sees the transport header: `tprot`, `thoff` and `fragoff` of `struct nft_pktinfo`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,7 +99,7 @@ impl Packet {
         let mut packet = Self {
             data: Vec::new(),
             len: 0,
-            family: Family::V4,
+            family: Family::Ip4,
             header_len: 0,
             transport: Err(Missing::Absent),
             context: Context::default(),
@@ -134,8 +125,8 @@ impl Packet {
         self.family = shape.family;
         self.header_len = shape.header_len;
         self.transport = match shape.family {
-            Family::V4 => self.v4_transport(),
-            Family::V6 => ipv6::transport(self),
+            Family::Ip4 => self.v4_transport(),
+            Family::Ip6 => ipv6::transport(self),
         };
     }
 
@@ -254,7 +245,7 @@ impl Packet {
     #[must_use]
     pub fn ipv4(&self) -> Option<Ipv4<'_>> {
         let head = self.data.first_chunk::<20>()?;
-        (self.family == Family::V4)
+        (self.family == Family::Ip4)
             .then(|| Ipv4 { head, options: self.data.get(20..self.header_len).unwrap_or(&[]) })
     }
 
@@ -263,7 +254,7 @@ impl Packet {
     #[must_use]
     pub fn ipv6(&self) -> Option<Ipv6<'_>> {
         let head = self.data.first_chunk::<40>()?;
-        (self.family == Family::V6).then_some(Ipv6 { head })
+        (self.family == Family::Ip6).then_some(Ipv6 { head })
     }
 
     /// Source address.
@@ -284,8 +275,8 @@ impl Packet {
     fn address(&self, v4: usize, v6: usize) -> IpAddr {
         // The constructor made sure that the fixed header is there.
         match self.family {
-            Family::V4 => self.array_at::<4>(v4).unwrap_or_default().into(),
-            Family::V6 => self.array_at::<16>(v6).unwrap_or_default().into(),
+            Family::Ip4 => self.array_at::<4>(v4).unwrap_or_default().into(),
+            Family::Ip6 => self.array_at::<16>(v6).unwrap_or_default().into(),
         }
     }
 
@@ -294,7 +285,7 @@ impl Packet {
     #[must_use]
     pub fn tos(&self) -> u8 {
         match self.array_at(0) {
-            Ok([_, tos]) if self.family == Family::V4 => tos,
+            Ok([_, tos]) if self.family == Family::Ip4 => tos,
             Ok([a, b]) => (a << 4) | (b >> 4),
             Err(_) => 0,
         }
@@ -305,8 +296,8 @@ impl Packet {
     #[must_use]
     pub fn ttl(&self) -> u8 {
         let at = match self.family {
-            Family::V4 => 8,
-            Family::V6 => 7,
+            Family::Ip4 => 8,
+            Family::Ip6 => 7,
         };
         self.data.get(at).copied().unwrap_or(0)
     }
@@ -321,7 +312,7 @@ impl Packet {
     /// Whether the IPv4 header's checksum is right (`ip_rcv_core` drops the packet otherwise); IPv6 has none.
     #[must_use]
     pub fn header_checksum_is_right(&self) -> bool {
-        self.family == Family::V6
+        self.family == Family::Ip6
             || self
                 .bytes_at(0, self.header_len)
                 .is_ok_and(|header| crate::checksum::sum(header) == 0xffff)
@@ -375,7 +366,7 @@ impl Shape {
         if bytes.len() < header_len {
             return Err(Refused::NotCaptured);
         }
-        Ok(Self { family: Family::V4, header_len, len: stated })
+        Ok(Self { family: Family::Ip4, header_len, len: stated })
     }
 
     /// `net/ipv6/ip6_input.c:ip6_rcv_core`: a payload length of 0 with hop-by-hop options is a jumbogram.
@@ -387,7 +378,7 @@ impl Shape {
         if len > wire_len {
             return Err(Refused::TotalLength { have: wire_len, stated: len });
         }
-        Ok(Self { family: Family::V6, header_len: ipv6::HEADER, len })
+        Ok(Self { family: Family::Ip6, header_len: ipv6::HEADER, len })
     }
 }
 
