@@ -1,6 +1,8 @@
 //! The known differences: `tests/known-differences.txt`, one file with a reason each.
 //!
 //! ```text
+//! [every version]
+//! sequence | step | reason
 //! [1.8.9]
 //! sequence | step | reason
 //! ```
@@ -28,8 +30,9 @@ fn entries(theirs: &Multi) -> Option<BTreeMap<(String, String), String>> {
     let mut entries = BTreeMap::new();
     for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
         if line.starts_with('[') {
-            here = line == format!("[{a}.{b}.{c}]");
-            found |= here;
+            let this_version = line == format!("[{a}.{b}.{c}]");
+            here = this_version || line == "[every version]";
+            found |= this_version;
         } else if here {
             let parts: Vec<&str> = line.splitn(3, " | ").collect();
             let [sequence, step, reason] = parts[..] else { panic!("known-differences.txt: {line}") };
