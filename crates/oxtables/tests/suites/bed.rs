@@ -15,7 +15,14 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The names under which a multi-call binary is called.
-const NAMES: [&str; 6] = ["iptables", "iptables-save", "iptables-restore", "ip6tables", "ip6tables-save", "ip6tables-restore"];
+const NAMES: [&str; 6] = [
+    "iptables",
+    "iptables-save",
+    "iptables-restore",
+    "ip6tables",
+    "ip6tables-save",
+    "ip6tables-restore",
+];
 
 /// One multi-call binary and what it calls itself.
 #[derive(Clone, Debug)]
@@ -28,7 +35,8 @@ impl Multi {
     fn at(path: PathBuf) -> Option<Multi> {
         let said = Command::new(&path).args(["iptables", "-V"]).output().ok()?;
         let said = String::from_utf8_lossy(&said.stdout).into_owned();
-        let mut parts = said.strip_prefix("iptables v")?.split_once(' ')?.0.split('.').map(|n| n.parse().ok());
+        let mut parts =
+            said.strip_prefix("iptables v")?.split_once(' ')?.0.split('.').map(|n| n.parse().ok());
         let version = (parts.next()??, parts.next()??, parts.next()??);
         said.contains("(nf_tables)").then_some(Multi { path, version })
     }
@@ -43,7 +51,8 @@ impl Multi {
 pub(crate) fn ours() -> &'static Multi {
     static OURS: OnceLock<Multi> = OnceLock::new();
     OURS.get_or_init(|| {
-        let path = std::env::var_os("OXTABLES_BIN").map_or_else(|| env!("CARGO_BIN_EXE_oxtables").into(), PathBuf::from);
+        let path = std::env::var_os("OXTABLES_BIN")
+            .map_or_else(|| env!("CARGO_BIN_EXE_oxtables").into(), PathBuf::from);
         let path = fs::canonicalize(path).unwrap();
         Multi::at(path.clone()).unwrap_or(Multi { path, version: (0, 0, 0) })
     })
@@ -73,7 +82,8 @@ fn unshare() -> Option<&'static [&'static str]> {
     *WAY.get_or_init(|| {
         let ways: [&'static [&'static str]; 2] = [&["-U", "-r", "-n"], &["-n"]];
         ways.into_iter().find(|way| {
-            let tried = Command::new("unshare").args(*way).arg("true").stderr(Stdio::null()).status();
+            let tried =
+                Command::new("unshare").args(*way).arg("true").stderr(Stdio::null()).status();
             tried.is_ok_and(|status| status.success())
         })
     })
@@ -94,8 +104,12 @@ impl Need {
     /// What is missing, if it is.
     fn missing(self) -> Option<String> {
         match self {
-            Need::Namespaces => unshare().is_none().then(|| "namespaces are forbidden here (unshare -Urn)".to_owned()),
-            Need::Iptables => theirs().is_none().then(|| "no iptables (nf_tables) is installed".to_owned()),
+            Need::Namespaces => unshare()
+                .is_none()
+                .then(|| "namespaces are forbidden here (unshare -Urn)".to_owned()),
+            Need::Iptables => {
+                theirs().is_none().then(|| "no iptables (nf_tables) is installed".to_owned())
+            }
             Need::Program(name) => find(name).is_none().then(|| format!("{name} is not installed")),
         }
     }
@@ -179,7 +193,8 @@ impl Space {
     pub(crate) fn new(multi: &Multi) -> Space {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let dir = std::env::temp_dir().join(format!("oxtables-suites-{}-{number}", std::process::id()));
+        let dir =
+            std::env::temp_dir().join(format!("oxtables-suites-{}-{number}", std::process::id()));
         fs::create_dir_all(&dir).unwrap();
         link(&dir.join("ours"), &ours().path);
         if let Some(theirs) = theirs() {
@@ -228,17 +243,26 @@ impl Space {
         let at = |what: &str| self.dir.join(what);
         fs::write(at("step"), script).unwrap();
         let number = self.steps;
-        writeln!(self.input, ". ./step >./step.out 2>./step.err </dev/null; echo done {number} $?").unwrap();
+        writeln!(self.input, ". ./step >./step.out 2>./step.err </dev/null; echo done {number} $?")
+            .unwrap();
         let code = loop {
             let Ok(line) = self.lines.recv_timeout(PATIENCE) else {
                 let said = fs::read(at("step.err")).unwrap_or_default();
-                panic!("no answer after\n{}\n{}", String::from_utf8_lossy(script), String::from_utf8_lossy(&said));
+                panic!(
+                    "no answer after\n{}\n{}",
+                    String::from_utf8_lossy(script),
+                    String::from_utf8_lossy(&said)
+                );
             };
             if let Some(code) = line.strip_prefix(&format!("done {number} ")) {
                 break code.parse().unwrap();
             }
         };
-        Done { code, stdout: fs::read(at("step.out")).unwrap(), stderr: fs::read(at("step.err")).unwrap() }
+        Done {
+            code,
+            stdout: fs::read(at("step.out")).unwrap(),
+            stderr: fs::read(at("step.err")).unwrap(),
+        }
     }
 
     /// Runs a step that must succeed.
@@ -271,7 +295,8 @@ fn link(folder: &Path, multi: &Path) {
     for name in NAMES {
         let path = folder.join(name);
         if script {
-            fs::write(&path, format!("#!/bin/sh\nexec {} {name} \"$@\"\n", multi.display())).unwrap();
+            fs::write(&path, format!("#!/bin/sh\nexec {} {name} \"$@\"\n", multi.display()))
+                .unwrap();
             Command::new("chmod").arg("+x").arg(&path).status().unwrap();
         } else {
             symlink(multi, &path).unwrap();
@@ -307,7 +332,9 @@ impl Dice {
     /// From `OXTABLES_SEED`, else from the clock; says which.
     pub(crate) fn thrown(test: &str) -> Dice {
         let given = std::env::var("OXTABLES_SEED").ok().and_then(|seed| seed.parse().ok());
-        let now = || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+        let now = || {
+            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()
+        };
         let seed = given.unwrap_or_else(now) | 1;
         eprintln!("{test}: OXTABLES_SEED={seed}");
         Dice(seed)

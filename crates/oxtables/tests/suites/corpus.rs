@@ -29,7 +29,8 @@ pub(crate) struct Sequence {
 /// When a file is broken or a name occurs twice.
 pub(crate) fn read() -> Vec<Sequence> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
-    let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<_> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     let mut all: Vec<Sequence> = Vec::new();
     for file in files {

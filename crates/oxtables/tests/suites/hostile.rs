@@ -11,8 +11,30 @@ const CODES: [&str; 6] = ["0", "1", "2", "3", "4", "111"];
 
 /// Bytes that mean something somewhere in the two grammars.
 const SALT: [&[u8]; 24] = [
-    b"!", b"-", b"--", b"-A", b"INPUT", b"*filter\n", b"COMMIT\n", b":", b"[", b"]", b"[1:", b"\"", b"\\", b"'", b"\n", b"\r\n", b"\t", b"/",
-    b",", b"18446744073709551616", b"-1", b"%s%n", b"\xff\xfe", b"\xf0\x9f\x98\x80",
+    b"!",
+    b"-",
+    b"--",
+    b"-A",
+    b"INPUT",
+    b"*filter\n",
+    b"COMMIT\n",
+    b":",
+    b"[",
+    b"]",
+    b"[1:",
+    b"\"",
+    b"\\",
+    b"'",
+    b"\n",
+    b"\r\n",
+    b"\t",
+    b"/",
+    b",",
+    b"18446744073709551616",
+    b"-1",
+    b"%s%n",
+    b"\xff\xfe",
+    b"\xf0\x9f\x98\x80",
 ];
 
 /// Bytes changed, doubled, removed and salted.
@@ -27,7 +49,9 @@ fn mutated(dice: &mut Dice, mut text: Vec<u8>) -> Vec<u8> {
                 text.splice(at..at, copy.iter().cycle().take(copy.len() * dice.below(30)).copied());
             }
             2 => drop(text.splice(at..at, dice.pick(&SALT).iter().copied())),
-            _ => text[at..end].iter_mut().for_each(|byte| *byte = u8::try_from(dice.below(256)).unwrap()),
+            _ => text[at..end]
+                .iter_mut()
+                .for_each(|byte| *byte = u8::try_from(dice.below(256)).unwrap()),
         }
     }
     text
@@ -40,18 +64,33 @@ fn noise(dice: &mut Dice, longest: usize) -> Vec<u8> {
 }
 
 /// Runs `prepare`d cases; each must end with a code of iptables' and, when refused, leave the kernel's rules alone.
-fn survive(name: &str, space: &mut Space, cases: usize, mut prepare: impl FnMut(&mut Dice) -> (Vec<u8>, Vec<u8>)) {
+fn survive(
+    name: &str,
+    space: &mut Space,
+    cases: usize,
+    mut prepare: impl FnMut(&mut Dice) -> (Vec<u8>, Vec<u8>),
+) {
     let mut dice = Dice::thrown(name);
     space.must("iptables -N sentinel && iptables -A INPUT -s 10.9.8.7 -j sentinel && iptables -P FORWARD DROP");
     let (mut accepted, mut refused) = (0, 0);
     for _ in 0..cases {
         let (script, shown) = prepare(&mut dice);
-        let before = space.must("iptables-save -c | grep -v '^#'; ip6tables-save -c | grep -v '^#'; true").stdout;
+        let before = space
+            .must("iptables-save -c | grep -v '^#'; ip6tables-save -c | grep -v '^#'; true")
+            .stdout;
         let done = space.run_bytes(&script);
         let (output, error) = (done.out(), done.err());
         let code = output.trim();
-        assert!(CODES.contains(&code), "exit {code} after {}\n{error}", latin(&shown).escape_debug());
-        assert!(!error.contains("panicked"), "panic after {}\n{error}", latin(&shown).escape_debug());
+        assert!(
+            CODES.contains(&code),
+            "exit {code} after {}\n{error}",
+            latin(&shown).escape_debug()
+        );
+        assert!(
+            !error.contains("panicked"),
+            "panic after {}\n{error}",
+            latin(&shown).escape_debug()
+        );
         if code == "0" {
             accepted += 1;
             space.run("iptables -F; ip6tables -F; iptables -X; ip6tables -X; iptables -P FORWARD DROP; iptables -N sentinel; iptables -A INPUT -s 10.9.8.7 -j sentinel");
@@ -62,8 +101,15 @@ fn survive(name: &str, space: &mut Space, cases: usize, mut prepare: impl FnMut(
         if shown.windows(6).filter(|word| word == b"COMMIT").count() > 1 {
             continue;
         }
-        let after = space.must("iptables-save -c | grep -v '^#'; ip6tables-save -c | grep -v '^#'; true").stdout;
-        assert!(before == after, "exit {code}, yet the rules changed after {}\n{}", latin(&shown).escape_debug(), latin(&after));
+        let after = space
+            .must("iptables-save -c | grep -v '^#'; ip6tables-save -c | grep -v '^#'; true")
+            .stdout;
+        assert!(
+            before == after,
+            "exit {code}, yet the rules changed after {}\n{}",
+            latin(&shown).escape_debug(),
+            latin(&after)
+        );
     }
     eprintln!("{name}: {accepted} accepted, {refused} refused");
     assert!(refused > cases / 4, "too tame: {refused} of {cases} refused");
@@ -77,18 +123,27 @@ fn any_words() {
     let commands: Vec<Vec<u8>> = corpus::read()
         .iter()
         .flat_map(|s| s.steps.clone())
-        .filter(|step| (step.starts_with("iptables -") || step.starts_with("ip6tables -")) && !step.contains(['\n', '|', ';', '&', '>', '<', '`', '$']))
+        .filter(|step| {
+            (step.starts_with("iptables -") || step.starts_with("ip6tables -"))
+                && !step.contains(['\n', '|', ';', '&', '>', '<', '`', '$'])
+        })
         .map(|step| bytes(step.split_once(' ').unwrap().1))
         .collect();
     let mut space = Space::new(ours());
     survive("any_words", &mut space, CASES, |dice| {
         let command = dice.pick(&commands).clone();
         let text = if dice.below(5) == 0 { noise(dice, 300) } else { mutated(dice, command) };
-        let mut script = dice.pick(&[&b"iptables"[..], b"ip6tables", b"iptables-save", b"ip6tables-restore"]).to_vec();
+        let mut script = dice
+            .pick(&[&b"iptables"[..], b"ip6tables", b"iptables-save", b"ip6tables-restore"])
+            .to_vec();
         for word in text.split(|byte| *byte == b' ').filter(|word| !word.is_empty()) {
             script.extend_from_slice(b" '");
             for byte in word.iter().filter(|byte| **byte != 0) {
-                script.extend_from_slice(if *byte == b'\'' { br"'\''" } else { std::slice::from_ref(byte) });
+                script.extend_from_slice(if *byte == b'\'' {
+                    br"'\''"
+                } else {
+                    std::slice::from_ref(byte)
+                });
             }
             script.push(b'\'');
         }
@@ -116,7 +171,12 @@ fn any_file() {
         let file = dice.pick(&files).clone();
         let text = if dice.below(5) == 0 { noise(dice, 2000) } else { mutated(dice, file) };
         std::fs::write(dir.join("rules"), &text).unwrap();
-        let command = dice.pick(&["iptables-restore", "ip6tables-restore", "iptables-restore --noflush", "iptables-restore -c"]);
+        let command = dice.pick(&[
+            "iptables-restore",
+            "ip6tables-restore",
+            "iptables-restore --noflush",
+            "iptables-restore -c",
+        ]);
         (format!("{command} <rules >/dev/null\necho $?").into_bytes(), text)
     });
 }

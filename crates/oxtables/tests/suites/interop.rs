@@ -13,7 +13,10 @@ fn each_reads_checks_and_deletes_the_others_rules() {
     }
     let theirs = theirs().unwrap();
     if !known::covers(theirs) {
-        return skipped("interop", &format!("the differences of iptables {:?} are not written down", theirs.version));
+        return skipped(
+            "interop",
+            &format!("the differences of iptables {:?} are not written down", theirs.version),
+        );
     }
     let (mut sequences, _) = runnable();
     sequences.retain(|sequence| !sequence.alone);
@@ -27,11 +30,18 @@ fn each_reads_checks_and_deletes_the_others_rules() {
     let found: Vec<Difference> = results.into_iter().flat_map(|(found, _)| found).collect();
     let ran: Vec<String> = sequences.iter().map(|s| s.name.clone()).collect();
     eprintln!("{rules} rules checked and deleted by the other tool");
-    known::settle(theirs, &found, &ran, |step| step.ends_with("-after-ours") || step.ends_with("-after-theirs"));
+    known::settle(theirs, &found, &ran, |step| {
+        step.ends_with("-after-ours") || step.ends_with("-after-theirs")
+    });
 }
 
 /// Writes with one tool; reads, checks and deletes with the other. Also how many rules that were.
-fn one_way(sequence: &Sequence, writer: &Multi, reader: &str, step: &str) -> (Vec<Difference>, usize) {
+fn one_way(
+    sequence: &Sequence,
+    writer: &Multi,
+    reader: &str,
+    step: &str,
+) -> (Vec<Difference>, usize) {
     let mut space = Space::new(writer);
     for line in &sequence.steps {
         space.run(line);
@@ -43,7 +53,10 @@ fn one_way(sequence: &Sequence, writer: &Multi, reader: &str, step: &str) -> (Ve
         let other = space.run(&format!("${reader}/{family}-save"));
         let (mine, other) = (normal(&mine.stdout, &space.dir), normal(&other.stdout, &space.dir));
         if mine != other {
-            text.push_str(&format!("  $ {family}-save (theirs: the reader's)\n{}", apart(&mine, &other)));
+            text.push_str(&format!(
+                "  $ {family}-save (theirs: the reader's)\n{}",
+                apart(&mine, &other)
+            ));
         }
         let (script, count) = check_and_delete(&mine, &format!("${reader}/{family}"));
         rules += count;

@@ -35,7 +35,9 @@ fn entries(theirs: &Multi) -> Option<BTreeMap<(String, String), String>> {
             found |= this_version;
         } else if here {
             let parts: Vec<&str> = line.splitn(3, " | ").collect();
-            let [sequence, step, reason] = parts[..] else { panic!("known-differences.txt: {line}") };
+            let [sequence, step, reason] = parts[..] else {
+                panic!("known-differences.txt: {line}")
+            };
             let old = entries.insert((sequence.to_owned(), step.to_owned()), reason.to_owned());
             assert!(old.is_none(), "known-differences.txt says twice: {line}");
         }
@@ -52,14 +54,24 @@ pub(crate) fn covers(theirs: &Multi) -> bool {
 ///
 /// # Panics
 /// With all unknown differences, and all known ones that were not found.
-pub(crate) fn settle(theirs: &Multi, found: &[Difference], ran: &[String], concerns: impl Fn(&str) -> bool) {
+pub(crate) fn settle(
+    theirs: &Multi,
+    found: &[Difference],
+    ran: &[String],
+    concerns: impl Fn(&str) -> bool,
+) {
     let known = entries(theirs).unwrap_or_default();
     let key = |d: &Difference| (d.sequence.clone(), d.step.clone());
     let mut report = String::new();
     for difference in found.iter().filter(|d| !known.contains_key(&key(d))) {
-        report.push_str(&format!("DIFFERS {} | {} |\n{}\n", difference.sequence, difference.step, difference.text));
+        report.push_str(&format!(
+            "DIFFERS {} | {} |\n{}\n",
+            difference.sequence, difference.step, difference.text
+        ));
     }
-    for ((sequence, step), reason) in known.iter().filter(|((sequence, step), _)| ran.contains(sequence) && concerns(step)) {
+    for ((sequence, step), reason) in
+        known.iter().filter(|((sequence, step), _)| ran.contains(sequence) && concerns(step))
+    {
         if !found.iter().any(|d| d.sequence == *sequence && d.step == *step) {
             report.push_str(&format!("NO LONGER DIFFERS {sequence} | {step} | {reason}\n"));
         }
@@ -67,6 +79,7 @@ pub(crate) fn settle(theirs: &Multi, found: &[Difference], ran: &[String], conce
     if let Some(path) = std::env::var_os("OXTABLES_REPORT") {
         std::fs::write(path, crate::text::bytes(&report)).unwrap();
     }
-    let count = report.lines().filter(|l| l.starts_with("DIFFERS ") || l.starts_with("NO LONGER ")).count();
+    let count =
+        report.lines().filter(|l| l.starts_with("DIFFERS ") || l.starts_with("NO LONGER ")).count();
     assert!(report.is_empty(), "{count} findings:\n{report}");
 }

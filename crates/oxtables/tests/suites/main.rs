@@ -7,7 +7,11 @@
 //! - `OXTABLES_BIN`: another binary in the place of ours (for work on the suites themselves).
 //! - `OXTABLES_REFERENCE`: another multi-call binary in the place of the installed `xtables-nft-multi`.
 //! - `OXTABLES_ONLY`: only sequences and rule sets whose name contains this word.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on has failed"
+)]
 
 mod bed;
 mod corpus;

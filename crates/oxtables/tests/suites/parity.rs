@@ -16,22 +16,33 @@ fn ours_and_theirs_agree() {
     }
     let theirs = theirs().unwrap();
     if !known::covers(theirs) {
-        return skipped("parity", &format!("the differences of iptables {:?} are not written down", theirs.version));
+        return skipped(
+            "parity",
+            &format!("the differences of iptables {:?} are not written down", theirs.version),
+        );
     }
     let (sequences, left_out) = runnable();
     for (name, program) in &left_out {
         skipped(name, &format!("{program} is not installed"));
     }
-    let found: Vec<Difference> = in_parallel(&sequences, |s| compare(s, theirs)).into_iter().flatten().collect();
+    let found: Vec<Difference> =
+        in_parallel(&sequences, |s| compare(s, theirs)).into_iter().flatten().collect();
     let ran: Vec<String> = sequences.iter().map(|s| s.name.clone()).collect();
-    eprintln!("{} sequences, {} steps", ran.len(), sequences.iter().map(|s| s.steps.len()).sum::<usize>());
-    known::settle(theirs, &found, &ran, |step| step == "kernel" || step.bytes().all(|b| b.is_ascii_digit()));
+    eprintln!(
+        "{} sequences, {} steps",
+        ran.len(),
+        sequences.iter().map(|s| s.steps.len()).sum::<usize>()
+    );
+    known::settle(theirs, &found, &ran, |step| {
+        step == "kernel" || step.bytes().all(|b| b.is_ascii_digit())
+    });
 }
 
 /// The sequences that can run here, and those that cannot with the program they miss.
 pub(crate) fn runnable() -> (Vec<Sequence>, Vec<(String, String)>) {
     let mut left_out = Vec::new();
-    let mut sequences: Vec<Sequence> = corpus::read().into_iter().filter(|s| wanted(&s.name)).collect();
+    let mut sequences: Vec<Sequence> =
+        corpus::read().into_iter().filter(|s| wanted(&s.name)).collect();
     sequences.retain(|sequence| {
         let missing = sequence.needs.iter().find(|program| find(program).is_none());
         left_out.extend(missing.map(|program| (sequence.name.clone(), program.clone())));
@@ -44,11 +55,16 @@ pub(crate) fn runnable() -> (Vec<Sequence>, Vec<(String, String)>) {
 fn compare(sequence: &Sequence, theirs: &Multi) -> Vec<Difference> {
     let (mut a, mut b) = (Space::new(ours()), Space::new(theirs));
     let mut found = Vec::new();
-    let mut differ = |step: String, text: String| found.push(Difference { sequence: sequence.name.clone(), step, text });
+    let mut differ = |step: String, text: String| {
+        found.push(Difference { sequence: sequence.name.clone(), step, text })
+    };
     for (index, step) in sequence.steps.iter().enumerate() {
         let (one, two) = (shown(&mut a, step, false), shown(&mut b, step, !theirs.is_target()));
         if one != two {
-            differ((index + 1).to_string(), format!("  $ {}\n{}", step.replace('\n', "\n  > "), apart(&one, &two)));
+            differ(
+                (index + 1).to_string(),
+                format!("  $ {}\n{}", step.replace('\n', "\n  > "), apart(&one, &two)),
+            );
         }
     }
     let exact = theirs.is_target();
@@ -73,9 +89,16 @@ fn shown(space: &mut Space, step: &str, old: bool) -> String {
 pub(crate) fn apart(ours: &str, theirs: &str) -> String {
     let (a, b): (Vec<&str>, Vec<&str>) = (ours.lines().collect(), theirs.lines().collect());
     let same_start = a.iter().zip(&b).take_while(|(x, y)| x == y).count();
-    let same_end = a[same_start..].iter().rev().zip(b[same_start..].iter().rev()).take_while(|(x, y)| x == y).count();
+    let same_end = a[same_start..]
+        .iter()
+        .rev()
+        .zip(b[same_start..].iter().rev())
+        .take_while(|(x, y)| x == y)
+        .count();
     let mut out = String::new();
-    let mut put = |mark: &str, lines: &[&str]| lines.iter().for_each(|line| out.push_str(&format!("  {mark} {}\n", line.escape_debug())));
+    let mut put = |mark: &str, lines: &[&str]| {
+        lines.iter().for_each(|line| out.push_str(&format!("  {mark} {}\n", line.escape_debug())))
+    };
     put(" ", &a[same_start.saturating_sub(2)..same_start]);
     put("ours  ", &a[same_start..a.len() - same_end]);
     put("theirs", &b[same_start..b.len() - same_end]);

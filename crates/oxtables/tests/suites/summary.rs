@@ -6,8 +6,10 @@ use crate::bed::{SUITES, missing, require_all};
 
 #[test]
 fn what_is_skipped_is_counted() {
-    let skipped: Vec<(&str, String)> = SUITES.iter().filter_map(|(name, _)| Some((*name, missing(name)?))).collect();
-    let mut said = format!("suites: {} of {} can run here\n", SUITES.len() - skipped.len(), SUITES.len());
+    let skipped: Vec<(&str, String)> =
+        SUITES.iter().filter_map(|(name, _)| Some((*name, missing(name)?))).collect();
+    let mut said =
+        format!("suites: {} of {} can run here\n", SUITES.len() - skipped.len(), SUITES.len());
     for (name, reason) in &skipped {
         said.push_str(&format!("SKIPPED {name}: {reason}\n"));
     }

@@ -4,8 +4,15 @@ use crate::bed::{Space, ours, ready};
 use crate::text::latin;
 
 /// What a hostile comment can hold: a title change, a screen clear, the bell, a carriage return, C1 controls raw and as UTF-8, DEL.
-const EVIL: [&[u8]; 7] =
-    [b"a\x1b]0;owned\x07b", b"\x1b[2J\x1b[H", b"bell\x07", b"over\rwrite", b"c1\x9b31mraw", b"c1\xc2\x9b31mutf", b"del\x7f\x08\x08"];
+const EVIL: [&[u8]; 7] = [
+    b"a\x1b]0;owned\x07b",
+    b"\x1b[2J\x1b[H",
+    b"bell\x07",
+    b"over\rwrite",
+    b"c1\x9b31mraw",
+    b"c1\xc2\x9b31mutf",
+    b"del\x7f\x08\x08",
+];
 
 /// A space in which every evil text is in a comment and, cut, in a log prefix.
 fn evil_space() -> Space {
@@ -13,7 +20,13 @@ fn evil_space() -> Space {
     let mut script: Vec<u8> = Vec::new();
     for evil in EVIL {
         let prefix = &evil[..evil.len().min(20)];
-        for part in [&b"iptables -A INPUT -m comment --comment '"[..], evil, b"' -j LOG --log-prefix '", prefix, b"' || exit 1\n"] {
+        for part in [
+            &b"iptables -A INPUT -m comment --comment '"[..],
+            evil,
+            b"' -j LOG --log-prefix '",
+            prefix,
+            b"' || exit 1\n",
+        ] {
             script.extend_from_slice(part);
         }
     }
@@ -31,11 +44,18 @@ fn on_a_terminal(space: &mut Space, command: &str) -> Vec<u8> {
 
 /// The bytes of control characters in a terminal's output, other than line ends and tabs; C1 also as UTF-8.
 fn controls(output: &[u8]) -> Vec<String> {
-    let lone_return = output.windows(2).filter(|pair| pair[0] == b'\r' && !matches!(pair[1], b'\n' | b'\r')).map(|_| "a lone CR".to_owned());
+    let lone_return = output
+        .windows(2)
+        .filter(|pair| pair[0] == b'\r' && !matches!(pair[1], b'\n' | b'\r'))
+        .map(|_| "a lone CR".to_owned());
     let control = |byte: u8| byte < 0x20 && !matches!(byte, b'\n' | b'\r' | b'\t') || byte == 0x7f;
     let plain = output.iter().filter(|byte| control(**byte)).map(|byte| format!("{byte:#04x}"));
     let c1 = match std::str::from_utf8(output) {
-        Ok(text) => text.chars().filter(|c| ('\u{80}'..='\u{9f}').contains(c)).map(|c| format!("{c:?}")).collect(),
+        Ok(text) => text
+            .chars()
+            .filter(|c| ('\u{80}'..='\u{9f}').contains(c))
+            .map(|c| format!("{c:?}"))
+            .collect(),
         Err(_) => vec!["not UTF-8".to_owned()],
     };
     plain.chain(c1).chain(lone_return).collect()
@@ -47,9 +67,21 @@ fn listings_are_escaped_on_a_terminal() {
         return;
     }
     let mut space = evil_space();
-    for command in ["iptables -L", "iptables -L -n -v", "iptables -L INPUT 1 -n", "iptables -S", "iptables -S INPUT 2", "iptables-save"] {
+    for command in [
+        "iptables -L",
+        "iptables -L -n -v",
+        "iptables -L INPUT 1 -n",
+        "iptables -S",
+        "iptables -S INPUT 2",
+        "iptables-save",
+    ] {
         let output = on_a_terminal(&mut space, command);
-        assert_eq!(controls(&output), Vec::<String>::new(), "{command}\n{}", latin(&output).escape_debug());
+        assert_eq!(
+            controls(&output),
+            Vec::<String>::new(),
+            "{command}\n{}",
+            latin(&output).escape_debug()
+        );
     }
 }
 
@@ -70,7 +102,13 @@ fn errors_about_a_file_are_escaped_on_a_terminal() {
         for text in lines {
             space.file("rules", &text);
             let output = on_a_terminal(&mut space, "iptables-restore rules");
-            assert_eq!(controls(&output), Vec::<String>::new(), "{}\n{}", latin(&text).escape_debug(), latin(&output).escape_debug());
+            assert_eq!(
+                controls(&output),
+                Vec::<String>::new(),
+                "{}\n{}",
+                latin(&text).escape_debug(),
+                latin(&output).escape_debug()
+            );
         }
     }
 }

@@ -91,7 +91,10 @@ pub(crate) fn kernel_view(bytes: &[u8], exact: bool) -> String {
         let line = without_counters(line);
         listing |= line.starts_with("table ");
         if let Some(expression) = line.strip_prefix("  [ ").filter(|_| !listing) {
-            rule.push(expression.replace("payload load 1b @ network header + 9 =>", "meta load l4proto =>"));
+            rule.push(
+                expression
+                    .replace("payload load 1b @ network header + 9 =>", "meta load l4proto =>"),
+            );
             if exact {
                 *rule.last_mut().unwrap() = expression.to_owned();
             }
@@ -121,7 +124,8 @@ fn is_frame(line: &str) -> bool {
 fn without_counters(line: &str) -> String {
     let mut out: Vec<&str> = Vec::new();
     for word in line.split(' ') {
-        let counts = matches!(out.last(), Some(&"packets" | &"pkts" | &"bytes")) && word.bytes().all(|b| b.is_ascii_digit());
+        let counts = matches!(out.last(), Some(&"packets" | &"pkts" | &"bytes"))
+            && word.bytes().all(|b| b.is_ascii_digit());
         out.push(if counts { "0" } else { word });
     }
     out.join(" ")
@@ -171,7 +175,10 @@ pub(crate) fn bytes(text: &str) -> Vec<u8> {
 
 #[test]
 fn words_end_where_quotes_do() {
-    assert_eq!(words(r#"-A X --comment "a \"b" -j "" c"d e"f"#), ["-A", "X", "--comment", "a \"b", "-j", "", "cd e", "f"]);
+    assert_eq!(
+        words(r#"-A X --comment "a \"b" -j "" c"d e"f"#),
+        ["-A", "X", "--comment", "a \"b", "-j", "", "cd e", "f"]
+    );
 }
 
 #[test]
@@ -183,5 +190,8 @@ fn protocol_numbers_become_names() {
 
 #[test]
 fn only_versions_vanish() {
-    assert_eq!(without_version("iptables v1.8.13 (nf_tables): x v1.9\n"), "iptables vX (nf_tables): x v1.9\n");
+    assert_eq!(
+        without_version("iptables v1.8.13 (nf_tables): x v1.9\n"),
+        "iptables vX (nf_tables): x v1.9\n"
+    );
 }

@@ -49,7 +49,9 @@ fn sixty_four_writers_lose_nothing() {
     let mut there: BTreeMap<String, usize> = BTreeMap::new();
     for line in space.must("iptables -S INPUT").out().lines() {
         if let Some((_, rest)) = line.split_once("--comment ") {
-            *there.entry(rest.split(' ').next().unwrap().trim_matches('"').to_owned()).or_default() += 1;
+            *there
+                .entry(rest.split(' ').next().unwrap().trim_matches('"').to_owned())
+                .or_default() += 1;
         }
     }
     eprintln!("{succeeded} commands succeeded, {failed} said that they failed");
@@ -77,7 +79,9 @@ fn killed_restores_leave_old_or_new() {
         }
         text.push_str("COMMIT\n");
         space.file(word, text);
-        space.must(&format!("iptables-restore < {word} && iptables-save -t filter | grep -v '^#' >{word}.saved"));
+        space.must(&format!(
+            "iptables-restore < {word} && iptables-save -t filter | grep -v '^#' >{word}.saved"
+        ));
     }
     let began = Instant::now();
     space.must("iptables-restore < one");
@@ -98,9 +102,14 @@ fn killed_restores_leave_old_or_new() {
                 new += 1;
                 std::mem::swap(&mut current, &mut other);
             }
-            _ => panic!("round {round}, killed after {after:?}: neither the old state nor the new one\n{}", space.run("head -5 now; wc -l now").out()),
+            _ => panic!(
+                "round {round}, killed after {after:?}: neither the old state nor the new one\n{}",
+                space.run("head -5 now; wc -l now").out()
+            ),
         }
     }
-    eprintln!("{KILLS} restores of {RULES} rules killed within {span:?}: {old} left the old state, {new} the new one");
+    eprintln!(
+        "{KILLS} restores of {RULES} rules killed within {span:?}: {old} left the old state, {new} the new one"
+    );
     assert!(old > 0 && new > 0, "the instants were badly chosen: {old} old, {new} new");
 }
