@@ -16,7 +16,10 @@ const RULE_ID: u16 = 9;
 const EXPR_NAME: u16 = 1;
 const EXPR_DATA: u16 = 2;
 
-/// A new rule's number in its transaction.
+/// Sequence number of `BATCH_BEGIN`.
+const FIRST_SEQ: u32 = 1;
+
+/// A new rule's number in its transaction: its message's sequence number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RuleId(u32);
 
@@ -29,7 +32,7 @@ enum About {
     RuleInTable,
 }
 
-/// What message number n (the first is `BATCH_BEGIN`) is about.
+/// What a message behind `BATCH_BEGIN` is about.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     step: Step,
@@ -83,7 +86,7 @@ impl Batch {
         genid: Option<u32>,
     ) -> Result<Self, BackendError> {
         let mut w = Writer::with_capacity(4096);
-        nft::batch_begin(&mut w, 0, genid).map_err(BackendError::unwritable)?;
+        nft::batch_begin(&mut w, FIRST_SEQ, genid).map_err(BackendError::unwritable)?;
         Ok(Self {
             w,
             family,
@@ -275,7 +278,7 @@ impl Batch {
             if let Some(entry) = entry {
                 entry.at = at;
                 if matches!(entry.step, Step::RuleAppend | Step::RuleInsert | Step::RuleReplace) {
-                    w.be32(RULE_ID, u32::try_from(n).unwrap_or(u32::MAX));
+                    w.be32(RULE_ID, u32::try_from(n).unwrap_or(u32::MAX).saturating_add(FIRST_SEQ));
                     let len = u32::try_from(w.len().saturating_sub(at)).unwrap_or(u32::MAX);
                     let _header_is_there = w.patch(at, &len.to_ne_bytes());
                 }
@@ -285,7 +288,7 @@ impl Batch {
     }
 
     fn entry(&self, seq: u32) -> Option<&Entry> {
-        self.entries.get(usize::try_from(seq.checked_sub(1)?).ok()?)
+        self.entries.get(usize::try_from(seq.checked_sub(FIRST_SEQ + 1)?).ok()?)
     }
 
     pub(crate) fn delete_rule(
@@ -351,7 +354,7 @@ impl Batch {
     }
 
     fn next_seq(&self) -> u32 {
-        u32::try_from(self.entries.len()).unwrap_or(u32::MAX).saturating_add(1)
+        u32::try_from(self.entries.len()).unwrap_or(u32::MAX).saturating_add(FIRST_SEQ + 1)
     }
 
     fn enter(

@@ -552,3 +552,6 @@ impl Known {
         self.rules = Some(Vec::new());
     }
 }
+
+#[cfg(test)]
+mod tests;

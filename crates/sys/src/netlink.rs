@@ -151,7 +151,10 @@ impl Netfilter {
     }
 
     fn receive(&mut self, flags: RecvFlags) -> io::Result<Option<&[u8]>> {
-        self.buf.resize(RECEIVE, 0);
+        if self.buf.is_empty() {
+            // Zeroed by the system as far as it is touched, where resizing would touch it all.
+            self.buf = vec![0; RECEIVE];
+        }
         let len = loop {
             match rustix::net::recv(&self.fd, &mut self.buf[..], flags) {
                 Ok((_, len)) => break len,

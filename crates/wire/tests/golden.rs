@@ -103,6 +103,9 @@ fn every_capture_is_written_again_as_it_was() {
         include_str!("golden/policy.hex"),
         include_str!("golden/new_chain.hex"),
         include_str!("golden/flush_all.hex"),
+        include_str!("golden/odd4.hex"),
+        include_str!("golden/odd6.hex"),
+        include_str!("golden/append_jump.hex"),
     ];
     for text in captures {
         let bytes = capture(text);

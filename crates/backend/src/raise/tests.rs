@@ -53,6 +53,8 @@ fn what_upstream_writes_is_understood_and_written_again_byte_for_byte() {
         (Family::Ip4, include_str!("../../../wire/tests/golden/insert_goto.hex")),
         (Family::Ip4, include_str!("../../../wire/tests/golden/replace.hex")),
         (Family::Ip4, include_str!("../../../wire/tests/golden/match_target.hex")),
+        (Family::Ip4, include_str!("../../../wire/tests/golden/odd4.hex")),
+        (Family::Ip6, include_str!("../../../wire/tests/golden/odd6.hex")),
     ];
     for (family, text) in captures {
         let bytes = capture(text);
