@@ -218,6 +218,9 @@ match_list!(tested);
 extension_list! {
     /// A target of any kind, but for the verdicts and jumps that a rule itself knows.
     AnyTarget, TARGETS, find_target, {
+        Connmark = targets::connmark::Connmark,
+        Connsecmark = targets::connsecmark::Connsecmark,
+        Ct = targets::ct::Ct,
         Dnat = targets::dnat::Dnat,
         Dscp = targets::dscp::Dscp,
         Hl = targets::hop_limit::HopLimit<true>,
@@ -229,6 +232,7 @@ extension_list! {
         Netmap6 = targets::netmap::Netmap<true>,
         Nflog = targets::nflog::Nflog,
         Nfqueue = targets::nfqueue::Nfqueue,
+        Notrack = targets::notrack::Notrack,
         Redirect4 = targets::redirect::Redirect<false>,
         Redirect6 = targets::redirect::Redirect<true>,
         Reject4 = targets::reject::Reject<false>,

@@ -1,5 +1,8 @@
 //! One file a target.
 
+pub mod connmark;
+pub mod connsecmark;
+pub mod ct;
 pub mod dnat;
 pub mod dscp;
 pub mod hop_limit;
@@ -10,6 +13,7 @@ pub mod nat;
 pub mod netmap;
 pub mod nflog;
 pub mod nfqueue;
+pub mod notrack;
 pub mod redirect;
 pub mod reject;
 pub mod set;
