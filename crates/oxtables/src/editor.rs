@@ -2,7 +2,7 @@
 
 use crate::explain;
 use crate::machine::Machine;
-use crate::message::Program;
+use crate::message::{Program, missing_extensions};
 use oxtables_backend::{Backend, BackendError, Listing, Problem, Scope, Transaction};
 use oxtables_base::Family;
 use oxtables_model::{Chain, ChainName, Edit, Place, TableName};
@@ -126,7 +126,11 @@ fn edit(
     }
     match backend.commit(transaction) {
         Ok(()) => Outcome::done(echo),
-        Err(e) => failure(program, e, edits),
+        Err(e) => {
+            let warning = missing_extensions(backend, &e);
+            let failed = failure(program, e, edits);
+            Outcome { stderr: warning + &failed.stderr, ..failed }
+        }
     }
 }
 

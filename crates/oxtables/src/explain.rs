@@ -25,10 +25,11 @@ pub(crate) fn wanted<'a>(words: &[&'a [u8]]) -> (Vec<&'a [u8]>, bool) {
 /// What is said of a fault in the words of a command line.
 pub(crate) fn usage(family: Family, words: &[&[u8]], error: &UsageError) -> String {
     let advice = cause::of_usage(family, &error.kind);
-    let word = error.word.or_else(|| {
-        let blamed = cause::blamed_word(&error.kind)?;
-        words.iter().position(|w| *w == blamed)
-    });
+    // The option is known to be to blame; the word it names stands there or after it.
+    let from = error.word.unwrap_or(0);
+    let blamed = cause::blamed_word(&error.kind)
+        .and_then(|b| words.iter().skip(from).position(|w| *w == b).map(|n| n + from));
+    let word = blamed.or(error.word);
     let (line, spans) = command_line(family, words);
     render(None, &line, word.and_then(|n| spans.get(n).copied()), &advice)
 }

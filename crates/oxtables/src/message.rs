@@ -1,8 +1,9 @@
 //! Errors as the family prints them: the first line is upstream's, what follows teaches.
 
 use crate::UPSTREAM;
-use oxtables_backend::{BackendError, Doing, Object, Problem, Refusal};
+use oxtables_backend::{Backend, BackendError, Doing, Object, Problem, Refusal};
 use oxtables_base::text::visible;
+use oxtables_ext::{MATCHES, Revision, TARGETS};
 use oxtables_syntax::UsageError;
 
 /// Who prints.
@@ -135,6 +136,36 @@ impl Program<'_> {
         text
     }
 }
+
+/// What is said before a refusal of extensions that this kernel does not have.
+pub(crate) fn missing_extensions(backend: &mut Backend<'_>, error: &BackendError) -> String {
+    let BackendError::Refused(refusals) = error else { return String::new() };
+    let mut text = String::new();
+    for refusal in refusals.iter().filter(|r| r.errno == ENOENT) {
+        let expression = refusal.expression.as_deref().unwrap_or_default();
+        let (name, target) = match expression.strip_prefix(b"target ") {
+            Some(name) => (name, true),
+            None => (expression.strip_prefix(b"match ").unwrap_or_default(), false),
+        };
+        let spec = match target {
+            true => TARGETS.iter().map(|k| k.spec).find(|s| s.kernel.as_bytes() == name),
+            false => MATCHES.iter().map(|k| k.spec).find(|s| s.kernel.as_bytes() == name),
+        };
+        let Some(spec) = spec else { continue };
+        let known = |rev: &Revision| backend.has_revision(name, rev.rev, target).unwrap_or(true);
+        if !spec.revisions.iter().any(known) {
+            let lowest = spec.revisions.last().map_or(0, |r| r.rev);
+            text.push_str(&format!(
+                "Warning: Extension {} revision {lowest} not supported, missing kernel module?\n",
+                spec.name
+            ));
+        }
+    }
+    text
+}
+
+/// `errno` 2: the kernel has no such thing.
+const ENOENT: i32 = 2;
 
 /// Upstream's sentence.
 pub(crate) const fn problem_sentence(problem: Problem) -> &'static str {

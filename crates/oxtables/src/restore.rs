@@ -4,7 +4,7 @@ use crate::editor::{self, aside_text, push_echo, target_of};
 use crate::explain;
 use crate::getopt::{self, Opt, Value};
 use crate::machine::{Machine, write_shown};
-use crate::message::{BAD_POLICY, Program, problem_sentence};
+use crate::message::{BAD_POLICY, Program, missing_extensions, problem_sentence};
 use oxtables_backend::{Backend, BackendError, Problem, Scope, Transaction};
 use oxtables_base::Family;
 use oxtables_base::text::visible;
@@ -170,8 +170,10 @@ impl<'a> Restore<'a> {
             }
             Err(Stop::Backend(e)) => {
                 let line = first_line(&e);
+                let backend = self.backend.as_mut();
+                let warning = backend.map_or_else(String::new, |b| missing_extensions(b, &e));
                 let (message, code) = self.program.backend(&e, true);
-                (message, code, line.map(|l| (l, None, None)))
+                (warning + &message, code, line.map(|l| (l, None, None)))
             }
             Err(Stop::Printed(message, code)) => (message, code, None),
         };
