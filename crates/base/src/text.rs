@@ -10,6 +10,11 @@ pub fn push_quoted(out: &mut Vec<u8>, text: &[u8]) {
         out.extend_from_slice(text);
         return;
     }
+    push_in_quotes(out, text);
+}
+
+/// Appends `text` in double quotes, with a backslash before `"`, `'` and `\`.
+pub fn push_in_quotes(out: &mut Vec<u8>, text: &[u8]) {
     out.push(b'"');
     for &c in text {
         if matches!(c, b'"' | b'\\' | b'\'') {

@@ -77,7 +77,7 @@ impl Value for Prefix {
 
     fn parse(word: &[u8], _: &ValueCx<'_>) -> Result<Self, ValueError> {
         if word.is_empty() {
-            return Err(ValueError::Own("Argument must have a minimum length of 1 characters"));
+            return Err(ValueError::Empty);
         }
         if word.contains(&b'\n') {
             return Err(ValueError::Own("Newlines not allowed in --log-prefix"));

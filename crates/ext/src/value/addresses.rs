@@ -6,7 +6,7 @@ use oxtables_base::{Family, HostMask, addr};
 use std::net::IpAddr;
 
 fn first_address(word: &[u8], cx: &ValueCx<'_>) -> Result<IpAddr, ValueError> {
-    if let Some(a) = addr::parse(cx.rule.family, word) {
+    if let Some(a) = addr::parse_host(cx.rule.family, word) {
         return Ok(a);
     }
     let found = cx.rule.host.resolve(word, cx.rule.family).map_err(|_| ValueError::Host)?;
