@@ -62,7 +62,7 @@ fn sixty_four_writers_lose_nothing() {
 }
 
 /// Rules in the table that is being replaced, before and after.
-const RULES: usize = 3000;
+const RULES: usize = 2000;
 const KILLS: usize = 200;
 
 #[test]
@@ -83,9 +83,12 @@ fn killed_restores_leave_old_or_new() {
             "iptables-restore < {word} && iptables-save -t filter | grep -v '^#' >{word}.saved"
         ));
     }
-    let began = Instant::now();
-    space.must("iptables-restore < one");
-    let span = began.elapsed() + Duration::from_millis(3);
+    let measured = (0..3).map(|_| {
+        let began = Instant::now();
+        space.must("iptables-restore < one");
+        began.elapsed()
+    });
+    let span = measured.min().unwrap() + Duration::from_millis(3);
     let (mut old, mut new) = (0, 0);
     let (mut current, mut other) = ("one", "two");
     for round in 0..KILLS {
