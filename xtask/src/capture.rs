@@ -189,7 +189,7 @@ fn saved_options(case: &Case<'_>, shown: &str) -> Option<String> {
     Some(options.trim_start().to_owned())
 }
 
-/// What `-L` shows after the destination.
+/// What `-L` shows after the destination, without the NUL that bpf's listing ends in.
 fn listed_words(shown: &str) -> Option<String> {
     let row = shown.lines().nth(2)?;
     let mut rest = row;
@@ -198,7 +198,7 @@ fn listed_words(shown: &str) -> Option<String> {
         let (at, word) = anywhere.iter().filter_map(|w| Some((rest.find(w)?, w))).min()?;
         rest = rest.get(at + word.len()..)?;
     }
-    Some(rest.trim().replace('\0', "\\0"))
+    Some(rest.replace('\0', "").trim().to_owned())
 }
 
 fn push_line(file: &mut String, case: &Case<'_>, captured: &Captured) {

@@ -82,7 +82,7 @@ fn bytes(hex: &str) -> Vec<u8> {
 
 /// What one value shows where the captures are: options, listing with `-n`, listing.
 fn shown<E: Listed>(value: &E, golden: &Golden<'_>) -> [String; 3] {
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().trim().replace('\0', "\\0");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().trim().to_owned();
     let listed = |numeric| {
         let mut out = Vec::new();
         let mut w = ListWriter::new(&mut out, golden.family, golden.proto(), numeric, &CaptureHost);
