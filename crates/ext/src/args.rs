@@ -175,6 +175,19 @@ impl<T: Value> Opt<Neg<T>> {
     }
 }
 
+impl<T: Value> Opt<Neg<T>> {
+    /// The value of `seen` when it is this option: for options whose order matters.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn read(&self, seen: &Seen<'_>, cx: &ParseCx<'_>) -> Result<Option<Neg<T>>, ArgError> {
+        if seen.def.name != self.def.name {
+            return Ok(None);
+        }
+        Ok(Some(Neg { not: seen.not, value: read_value(seen, cx)? }))
+    }
+}
+
 /// One option as it was given.
 #[derive(Clone, Copy, Debug)]
 pub struct Seen<'a> {

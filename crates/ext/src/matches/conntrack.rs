@@ -1,12 +1,11 @@
 //! What is known of the packet's connection (kernel `net/netfilter/xt_conntrack.c:conntrack_mt`).
 
 use crate::abi::{self, Be16, InetAddr, abi};
-use crate::value::{GuidedPorts, Keyword, KeywordSet, Keywords, NumRange, PortRange, UnionMask};
+use crate::value::{GuidedPorts, Keyword, KeywordSet, Keywords, NumRange, Peer, PortRange};
 use crate::*;
 use oxtables_base::sample::Rng;
-use oxtables_base::{addr, names, number};
+use oxtables_base::{names, number};
 use oxtables_packet::{CtState, Direction, Known, Tuple, ct_status};
-use std::net::IpAddr;
 
 const STATE: Opt<Neg<KeywordSet<States>>> =
     Opt::neg("ctstate", "the connection is in one of these states");
@@ -136,54 +135,6 @@ impl Value for Protocol {
 
     fn sample(rng: &mut Rng, _: &ValueCx<'_>) -> Vec<u8> {
         rng.within(1, 255).to_string().into_bytes()
-    }
-}
-
-/// An address under a mask; bits outside the mask are kept as written.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-struct Peer {
-    addr: IpAddr,
-    mask: UnionMask,
-}
-
-impl Value for Peer {
-    const SYNTAX: &'static str = "address[/mask]";
-
-    fn parse(word: &[u8], cx: &ValueCx<'_>) -> Result<Self, ValueError> {
-        let family = cx.rule.family;
-        let mut parts = word.splitn(2, |&c| c == b'/');
-        let host = parts.next().unwrap_or_default();
-        let mask = match parts.next() {
-            Some(mask) => UnionMask::read(mask, family)?,
-            None => UnionMask::host(family),
-        };
-        let addr = addr::parse_host(family, host).map_or_else(|| IpAddr::parse(host, cx), Ok)?;
-        Ok(Self { addr, mask })
-    }
-
-    fn save(&self, out: &mut Vec<u8>) {
-        addr::push_addr(out, self.addr);
-        self.mask.save_after_address(out);
-    }
-
-    fn sample(rng: &mut Rng, cx: &ValueCx<'_>) -> Vec<u8> {
-        oxtables_base::HostMask::sample(rng, cx)
-    }
-}
-
-impl Peer {
-    /// COMPAT: upstream's `-L` says `anywhere` for 0.0.0.0 under any mask; here only for the mask
-    /// that is anywhere.
-    fn list(&self, w: &mut ListWriter<'_>) {
-        if !w.numeric && self.mask.prefix_len() == Some(0) && self.addr.is_unspecified() {
-            w.raw("anywhere");
-            return;
-        }
-        match if w.numeric { None } else { w.host.name_of(self.addr) } {
-            Some(name) => w.bytes().extend_from_slice(&name),
-            None => addr::push_addr(w.bytes(), self.addr),
-        }
-        self.mask.save_after_address(w.bytes());
     }
 }
 
@@ -428,8 +379,7 @@ impl Conditions {
         (info.head.expires_min, info.head.expires_max) = (expire.lo, expire.hi);
         for (slot, peer) in info.head.peers.chunks_exact_mut(2).zip(&self.peers) {
             if let ([addr, mask], Some(peer)) = (slot, peer) {
-                *addr = InetAddr::new(peer.value.addr);
-                *mask = peer.value.mask.to_union();
+                [*addr, *mask] = peer.value.to_unions();
             }
         }
         let ends = |i: usize| self.ports.get(i).copied().flatten().map(|p| p.value.0);
@@ -601,8 +551,7 @@ impl Info {
         for (i, (slot, pair)) in conditions.peers.iter_mut().zip(peers).enumerate() {
             let bit = flag::ORIGSRC << i;
             if let (true, &[addr, mask]) = (given(bit), pair) {
-                let (addr, mask) = (addr.get_addr(family)?, UnionMask::from_union(mask, family)?);
-                *slot = Some(Neg { not: not(bit), value: Peer { addr, mask } });
+                *slot = Some(Neg { not: not(bit), value: Peer::from_unions(addr, mask, family)? });
             }
         }
         let ports = self.lo.into_iter().zip(self.hi);

@@ -8,9 +8,9 @@ use std::net::IpAddr;
 
 /// The mask of an option, alone or behind an address.
 ///
-/// COMPAT: where no mask is written, upstream fills all sixteen bytes of the union; where an IPv4
-/// mask is written, four. The kernel looks at four, so both are the same mask and compare equal,
-/// but each is sent back as it came.
+/// COMPAT: where no IPv4 mask is written, or one that is no prefix, upstream leaves the last twelve
+/// bytes of the union filled; with a prefix they are zero. The kernel looks at the first four, so
+/// both are the same mask and compare equal, but each is sent back as it came.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct UnionMask {
     mask: IpAddr,
@@ -24,7 +24,7 @@ impl UnionMask {
         Self { mask: addr::prefix_mask(family, family.bits()), filled: Unseen(true) }
     }
 
-    /// A mask that was written.
+    /// The mask of a prefix length.
     #[must_use]
     pub const fn written(mask: IpAddr) -> Self {
         Self { mask, filled: Unseen(false) }
@@ -35,7 +35,8 @@ impl UnionMask {
     /// # Errors
     /// [`ValueError::Mask`].
     pub fn read(word: &[u8], family: Family) -> Result<Self, ValueError> {
-        addr::parse_mask(family, word).map(Self::written).ok_or(ValueError::Mask(family.bits()))
+        let mask = addr::parse_mask(family, word).ok_or(ValueError::Mask(family.bits()))?;
+        Ok(Self { mask, filled: Unseen(addr::prefix_len(mask).is_none()) })
     }
 
     /// The mask.
@@ -65,15 +66,20 @@ impl UnionMask {
 
     /// The kernel's union.
     pub(crate) fn to_union(self) -> InetAddr {
-        if self.filled.0 { InetAddr([0xff; 16]) } else { InetAddr::new(self.mask) }
+        let mut union = InetAddr::new(self.mask);
+        if self.filled.0 {
+            let len = usize::from(addr::family_of(self.mask).bits() / 8);
+            union.0.iter_mut().skip(len).for_each(|byte| *byte = 0xff);
+        }
+        union
     }
 
     /// The mask in the kernel's union, `None` if no mask of `family` is that.
     pub(crate) fn from_union(union: InetAddr, family: Family) -> Option<Self> {
-        if union == InetAddr([0xff; 16]) {
-            return Some(Self::host(family));
-        }
-        union.get_addr(family).map(Self::written)
+        let (mask, tail) = union.0.split_at_checked(usize::from(family.bits() / 8))?;
+        let filled = !tail.is_empty() && tail.iter().all(|&b| b == 0xff);
+        let known = filled || tail.iter().all(|&b| b == 0);
+        known.then_some(Self { mask: addr::from_octets(mask)?, filled: Unseen(filled) })
     }
 
     /// Appends `/LEN` or `/MASK`, nothing for a whole address.
