@@ -2,12 +2,12 @@
 
 use crate::abi::{self, abi};
 use crate::matches::native_ports;
-use crate::value::PortRange;
+use crate::value::{GuidedPorts, PortRange};
 use crate::*;
 
-const SPORT: Opt<Neg<PortRange>> =
+const SPORT: Opt<Neg<GuidedPorts>> =
     Opt::neg("sport", "source port or ports").formally(&["source-port"]);
-const DPORT: Opt<Neg<PortRange>> =
+const DPORT: Opt<Neg<GuidedPorts>> =
     Opt::neg("dport", "destination port or ports").formally(&["destination-port"]);
 
 /// `-m udp`.
@@ -42,8 +42,11 @@ impl Extension for Udp {
     /// COMPAT: upstream takes `! -p udp --dport 5` and sends a rule that reads the ports of every
     /// other protocol; here ports are those of UDP, as the kernel's own match insists.
     fn parse(args: &Args<'_>, cx: &ParseCx<'_>) -> Result<Self, ArgError> {
-        let sport = native_ports::typed(args.get_neg(&SPORT, cx)?);
-        let dport = native_ports::typed(args.get_neg(&DPORT, cx)?);
+        let ports = |option| {
+            let given = args.get_neg(option, cx)?;
+            Ok(native_ports::typed(given.map(|g| g.map(|p: GuidedPorts| p.0))))
+        };
+        let (sport, dport) = (ports(&SPORT)?, ports(&DPORT)?);
         if (sport.is_some() || dport.is_some()) && !cx.proto_is(&[17]) {
             return Err(ArgError::own("udp", "UDP match requires '-p udp'"));
         }
@@ -51,8 +54,8 @@ impl Extension for Udp {
     }
 
     fn save(&self, w: &mut ArgWriter<'_>) {
-        w.neg_if(&SPORT, self.sport.as_ref());
-        w.neg_if(&DPORT, self.dport.as_ref());
+        w.neg_if(&SPORT, self.sport.map(|p| p.map(GuidedPorts)).as_ref());
+        w.neg_if(&DPORT, self.dport.map(|p| p.map(GuidedPorts)).as_ref());
     }
 
     fn list(&self, w: &mut ListWriter<'_>) {
