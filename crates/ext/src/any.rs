@@ -190,6 +190,7 @@ macro_rules! match_list {
                 IpComp = matches::ipcomp::IpComp,
                 IpRange = matches::iprange::IpRange,
                 Ipvs = matches::ipvs::Ipvs,
+                Ipv6Header = matches::ipv6header::Ipv6Header,
                 Length = matches::length::Length,
                 Limit = matches::limit::Limit,
                 Mac = matches::mac::Mac,
@@ -205,9 +206,11 @@ macro_rules! match_list {
                 Realm = matches::realm::RealmMatch,
                 Recent = matches::recent::Recent,
                 Rpfilter = matches::rpfilter::Rpfilter,
+                Rt = matches::rt::Rt,
                 Sctp = matches::sctp::Sctp,
                 Set = matches::set::Set,
                 Socket = matches::socket::Socket,
+                Srh = matches::srh::Srh,
                 State = matches::state::State,
                 Statistic = matches::statistic::Statistic,
                 Str = matches::string::Str,
@@ -216,6 +219,7 @@ macro_rules! match_list {
                 Time = matches::time::Time,
                 Tos = matches::tos::Tos,
                 Ttl = matches::ttl::Ttl,
+                U32 = matches::u32::U32Match,
                 Udp = matches::udp::Udp,
             }
         }

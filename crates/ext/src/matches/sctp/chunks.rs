@@ -69,7 +69,7 @@ impl Which {
 
 /// Chunks by type.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
-pub struct Chunks {
+pub(in crate::matches) struct Chunks {
     which: Which,
     /// A bit a type.
     map: [u32; 8],
