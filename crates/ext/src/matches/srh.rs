@@ -62,9 +62,11 @@ struct Compared {
     signs: [Option<bool>; 3],
 }
 
-/// The bytes compared: their options (equal, greater, less), the options' bits, and their name in
-/// listings.
-const BYTES: [([&Opt<Neg<u8>>; 3], [u16; 3], &str); 3] = [
+/// The options of a byte (equal, greater, less), their bits, and its name in listings.
+type ComparedBy = ([&'static Opt<Neg<u8>>; 3], [u16; 3], &'static str);
+
+/// The bytes compared.
+const BYTES: [ComparedBy; 3] = [
     ([&LEN_EQ, &LEN_GT, &LEN_LT], [0x002, 0x004, 0x008], "hdr-len"),
     ([&SEGS_EQ, &SEGS_GT, &SEGS_LT], [0x010, 0x020, 0x040], "segs-left"),
     ([&LAST_EQ, &LAST_GT, &LAST_LT], [0x080, 0x100, 0x200], "last-entry"),
