@@ -9,7 +9,7 @@ use crate::options::Base;
 use extension::Extensions;
 use getopt::{Given, Words};
 use oxtables_base::{Counters, Family, Interface, Neg, interface::InterfaceError, names, number};
-use oxtables_ext::Host;
+use oxtables_ext::{ArgErrorKind, Host, ParseCx};
 use oxtables_model::{ChainName, Edit, TableName};
 use smallvec::SmallVec;
 
@@ -117,39 +117,71 @@ pub(crate) struct State<'a> {
 /// The first fault upstream would report.
 pub fn parse<'a>(words: &'a [&'a [u8]], setting: Setting<'a>) -> Result<Parsed, UsageError> {
     let mut state = State::new(setting);
-    let mut cursor = Words::new(words);
-    let mut not = false;
-    while let Some(given) = cursor.next(&mut state.extensions, state.protocol)? {
-        let at = cursor.at();
-        match given {
-            Given::Stray(b"!") if not => return Err(Kind::DoubleNot.at(at)),
-            Given::Stray(b"!") => {
-                not = true;
-                continue;
-            }
-            Given::Stray(word) => return Err(Kind::StrayWord(word.to_vec()).at(at)),
-            Given::Extension { slot, def } => state.extensions.take(slot, def, not, &mut cursor)?,
-            Given::Base(base, value) => {
-                if let Some(done) = state.take(base, value, not, &mut cursor, at)? {
-                    return Ok(done);
-                }
-            }
-        }
-        not = false;
+    match state.read(words) {
+        Ok(Some(done)) => Ok(done),
+        Ok(None) => finish::finish(state).map(Parsed::Run),
+        // Options of extensions are looked at together at the end, which is soon enough for a rule
+        // that is right; of several faults upstream tells the first.
+        Err(error) => Err(state.earlier_fault(&error).unwrap_or(error)),
     }
-    if cursor.left_after_dashes() {
-        return Err(Kind::AfterDashes.error());
-    }
-    if state.commands.is_empty() {
-        return Err(Kind::NoCommand.error());
-    }
-    if not {
-        return Err(Kind::DanglingNot.error());
-    }
-    finish::finish(state).map(Parsed::Run)
 }
 
 impl<'a> State<'a> {
+    /// Reads all words; `Some` when one of them ends the reading.
+    fn read(&mut self, words: &'a [&'a [u8]]) -> Result<Option<Parsed>, UsageError> {
+        let mut cursor = Words::new(words);
+        let mut not = false;
+        while let Some(given) = cursor.next(&mut self.extensions, self.protocol)? {
+            let at = cursor.at();
+            match given {
+                Given::Stray(b"!") if not => return Err(Kind::DoubleNot.at(at)),
+                Given::Stray(b"!") => {
+                    not = true;
+                    continue;
+                }
+                Given::Stray(word) => return Err(Kind::StrayWord(word.to_vec()).at(at)),
+                Given::Extension { slot, def } => {
+                    self.extensions.take(slot, def, not, &mut cursor)?
+                }
+                Given::Base(base, value) => {
+                    if let Some(done) = self.take(base, value, not, &mut cursor, at)? {
+                        return Ok(Some(done));
+                    }
+                }
+            }
+            not = false;
+        }
+        if cursor.left_after_dashes() {
+            return Err(Kind::AfterDashes.error());
+        }
+        if self.commands.is_empty() {
+            return Err(Kind::NoCommand.error());
+        }
+        if not {
+            return Err(Kind::DanglingNot.error());
+        }
+        Ok(None)
+    }
+
+    /// A fault in the options of an extension that stand before the word another fault is about.
+    fn earlier_fault(&self, error: &UsageError) -> Option<UsageError> {
+        let cx = ParseCx {
+            family: self.setting.family,
+            table: "filter",
+            proto: self.protocol,
+            host: self.setting.host,
+        };
+        let found = self.extensions.finish(&cx).err()?;
+        let Kind::Extension(fault) = &found.kind else { return None };
+        // Only what upstream sees when it reads the option, not what it finds missing at the end.
+        let at_once = matches!(
+            fault.kind,
+            ArgErrorKind::Value(_) | ArgErrorKind::NotInvertible | ArgErrorKind::Twice
+        );
+        let before = error.word.is_none_or(|at| found.word.is_some_and(|w| w < at));
+        (at_once && before).then_some(found)
+    }
+
     fn new(setting: Setting<'a>) -> Self {
         Self {
             setting,
