@@ -92,6 +92,10 @@ fn shown<E: Listed>(value: &E, golden: &Golden<'_>) -> [String; 3] {
     [text(value.saved(golden.family)), text(listed(true)), text(listed(false))]
 }
 
+/// Rules that are listed in other words than upstream's on purpose (the reason is a COMPAT note of the
+/// extension's `list`): name, rule, our words.
+const LISTED_OTHERWISE: &[(&str, &str, &str)] = &[("quota", "! --quota 7", "! quota: 7 bytes")];
+
 fn line_holds<E: Listed>(kind: &'static Kind<E>, golden: &Golden<'_>) -> Result<(), String> {
     let Golden { family, table, kernel, rule, .. } = *golden;
     let cx = ParseCx { family, table, proto: None, host: &CaptureHost };
@@ -106,7 +110,11 @@ fn line_holds<E: Listed>(kind: &'static Kind<E>, golden: &Golden<'_>) -> Result<
         let cx = DecodeCx { family, host: &CaptureHost };
         read.push(E::decoded(kernel, *rev, &cx, wanted));
     }
-    let Some(wanted) = golden.shown else { return Ok(()) };
+    let Some(mut wanted) = golden.shown else { return Ok(()) };
+    let otherwise = LISTED_OTHERWISE.iter().find(|&&(n, r, _)| (n, r) == (kernel, rule));
+    if let Some(&(_, _, ours)) = otherwise {
+        wanted[1..].fill(ours);
+    }
     for value in read {
         let shown = shown(&value, golden);
         if shown != wanted {
