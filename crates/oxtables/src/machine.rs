@@ -23,6 +23,11 @@ impl Host for Machine {
         Ipset::open().and_then(|s| s.index_by_name(name)).map_err(set_error)
     }
 
+    fn set_family(&self, name: &[u8]) -> Option<Family> {
+        let set = Ipset::open().and_then(|s| s.by_name(name)).ok()?;
+        [Family::Ip4, Family::Ip6].into_iter().find(|f| f.nfproto() == set.family)
+    }
+
     fn set_by_index(&self, index: u16) -> Result<Vec<u8>, HostError> {
         Ipset::open().and_then(|s| s.name_by_index(index)).map_err(set_error)
     }

@@ -157,7 +157,9 @@ impl Value for SetDirs {
         cx: &ValueCx<'_>,
     ) -> Result<Self, (&'w [u8], ValueError)> {
         let too_long = ValueError::Own("setname `%' too long, max 31 characters.");
-        let name = Name::new(first).ok_or((first, too_long))?;
+        let absent = ValueError::Own("Set % doesn't exist.");
+        let wrong = if first.is_empty() { absent } else { too_long };
+        let name = Name::new(first).ok_or((first, wrong))?;
         let index = find_set(first, cx).map_err(|e| (first, e))?;
         let (dimensions, sources) = read_dirs(second).map_err(|e| (second, e))?;
         Ok(Self { name, index, dimensions, sources })
