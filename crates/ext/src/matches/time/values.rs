@@ -216,7 +216,9 @@ impl Value for Monthdays {
             match decimal(part, 1, 31) {
                 Some((day, [])) => bits |= 1 << day,
                 _ => {
-                    return Err((part, ValueError::Own("% is not a valid day for --monthdays")));
+                    let bad = part.iter().position(|c| !c.is_ascii_digit());
+                    let blame = bad.and_then(|at| part.get(..=at)).unwrap_or(part);
+                    return Err((blame, ValueError::Own("% is not a valid day for --monthdays")));
                 }
             }
         }
