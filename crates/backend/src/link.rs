@@ -121,6 +121,10 @@ impl Link {
         name: &[u8],
         each: impl FnOnce(&ChainView<'_>),
     ) -> Result<(), ReadError> {
+        if name.is_empty() {
+            // No chain has an empty name, and the kernel refuses to look for one.
+            return Err(ReadError::Missing);
+        }
         let head = self.head(family, 0);
         let wanted = Chain { table, name, ..Chain::default() };
         nft::chain(&mut self.request, msg::GETCHAIN, head, &wanted)

@@ -119,6 +119,9 @@ impl Plan {
         tag: u32,
     ) -> Result<(), BackendError> {
         let wrong = |problem| BackendError::Problem { problem, tag };
+        if let Some(rule) = edit.rule() {
+            self.has_target(rule, tag)?;
+        }
         match edit {
             Edit::Append { chain, rule } => self.append(chain, rule, tag),
             Edit::Insert { chain, number, rule } => self.insert(chain, *number, rule, tag),
@@ -127,14 +130,12 @@ impl Plan {
                 let at = match place {
                     RulePlace::Number(number) => self.numbered(chain, *number, tag)?,
                     RulePlace::Rule(rule) => {
-                        self.has_target(rule, tag)?;
                         self.find(cx, chain, rule).ok_or(wrong(Problem::NoSuchRule))?
                     }
                 };
                 self.delete(chain, at, tag)
             }
             Edit::Check { chain, rule } => {
-                self.has_target(rule, tag)?;
                 self.find(cx, chain, rule).map(drop).ok_or(wrong(Problem::NoSuchRule))
             }
             Edit::Flush { chain } => self.flush(chain.as_ref(), tag),
@@ -143,12 +144,9 @@ impl Plan {
             Edit::DeleteChain { chain: Some(chain) } => self.delete_chain(chain, tag),
             Edit::DeleteChain { chain: None } => self.delete_chains(tag),
             Edit::RenameChain { from, to } => self.rename(from, to, tag),
-            Edit::Policy { chain, policy: None, .. } => Err(wrong(match self.builtin(chain) {
-                Some(_) => Problem::BadPolicy,
-                None => Problem::NotBuiltin,
-            })),
-            Edit::Policy { chain, policy: Some(policy), counters } => {
-                self.policy(chain, *policy, counters.unwrap_or_default(), tag)
+            Edit::Policy { policy: None, .. } => Err(wrong(Problem::BadPolicy)),
+            Edit::Policy { chain, policy: Some(policy) } => {
+                self.policy(chain, *policy, oxtables_base::Counters::default(), tag)
             }
             Edit::Declare { chain, policy, counters } => {
                 self.declare(chain, *policy, counters.unwrap_or_default(), tag)
@@ -263,7 +261,6 @@ impl Plan {
         rule: &Rule,
         tag: u32,
     ) -> Result<RuleId, BackendError> {
-        self.has_target(rule, tag)?;
         let head = RuleHead { compat: Some(lower::compat(rule.protocol)), ..RuleHead::default() };
         let family = self.family;
         self.batch

@@ -168,8 +168,7 @@ fn chains_and_policies() {
     assert_eq!(problem(apply(vec![new("INPUT")])), (Problem::ChainExists, 1));
     let names: Vec<_> = list().chains.iter().map(|c| c.name.to_string()).collect();
     assert_eq!(names, ["INPUT", "FORWARD", "OUTPUT", "alpha", "zeta"]);
-    let policy =
-        |text, policy| Edit::Policy { chain: name(text), policy: Some(policy), counters: None };
+    let policy = |text, policy| Edit::Policy { chain: name(text), policy: Some(policy) };
     assert_eq!(problem(apply(vec![policy("alpha", Policy::Drop)])), (Problem::NotBuiltin, 1));
     apply(vec![policy("OUTPUT", Policy::Drop)]).unwrap();
     let output = list().chains[2].base.unwrap();

@@ -38,12 +38,28 @@ pub enum Edit {
     DeleteChain { chain: Option<ChainName> },
     /// `-E`.
     RenameChain { from: ChainName, to: ChainName },
-    /// `-P`; `None` for a word that is no policy, which is found out when the chain is there. The
-    /// counters when they are to be set too.
-    Policy { chain: ChainName, policy: Option<Policy>, counters: Option<Counters> },
+    /// `-P`; `None` for a word that is no policy. The chain's counters become zero.
+    ///
+    /// COMPAT: upstream takes `-c` with it and ignores the numbers; so do we.
+    Policy { chain: ChainName, policy: Option<Policy> },
     /// `:CHAIN POLICY [P:B]` of a save file: the chain is there and empty afterwards, or with
     /// `--noflush` a built-in chain keeps its rules.
     Declare { chain: ChainName, policy: Option<Policy>, counters: Option<Counters> },
     /// The whole table is emptied first: a restore without `--noflush`.
     Clear,
+}
+
+impl Edit {
+    /// The rule it is about, when it gives one.
+    #[must_use]
+    pub const fn rule(&self) -> Option<&Rule> {
+        match self {
+            Self::Append { rule, .. }
+            | Self::Insert { rule, .. }
+            | Self::Replace { rule, .. }
+            | Self::Check { rule, .. }
+            | Self::Delete { place: Place::Rule(rule), .. } => Some(rule),
+            _ => None,
+        }
+    }
 }

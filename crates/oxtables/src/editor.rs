@@ -5,7 +5,7 @@ use crate::machine::Machine;
 use crate::message::{Program, missing_extensions};
 use oxtables_backend::{Backend, BackendError, Listing, Problem, Scope, Transaction};
 use oxtables_base::Family;
-use oxtables_model::{Chain, ChainName, Edit, Place, TableName};
+use oxtables_model::{Chain, ChainName, Edit, Hook, TableName};
 use oxtables_syntax::list::Layout;
 use oxtables_syntax::save::{self, ShowCounters};
 use oxtables_syntax::{Invocation, Parsed, Request, Setting, UsageError, UsageErrorKind};
@@ -137,25 +137,13 @@ fn edit(
 /// A jump to nowhere is a fault of the command line, not of the rule set.
 fn failure(program: Program<'_>, error: BackendError, edits: &[Edit]) -> Outcome {
     if let BackendError::Problem { problem: Problem::NoSuchTarget, .. } = error {
-        let mut targets = edits.iter().filter_map(target_of);
+        let mut targets = edits.iter().filter_map(|e| e.rule()?.chain());
         if let Some(chain) = targets.next() {
             let kind = UsageErrorKind::UnknownTarget(chain.bytes().to_vec());
             return Outcome::usage(program, kind.error());
         }
     }
     Outcome::backend(program, error)
-}
-
-/// The chain that an edit's rule jumps to.
-pub(crate) fn target_of(edit: &Edit) -> Option<&ChainName> {
-    match edit {
-        Edit::Append { rule, .. }
-        | Edit::Insert { rule, .. }
-        | Edit::Replace { rule, .. }
-        | Edit::Check { rule, .. }
-        | Edit::Delete { place: Place::Rule(rule), .. } => rule.chain(),
-        _ => None,
-    }
 }
 
 /// The chains that an edit of all chains says it touched, when it says so.
@@ -190,14 +178,10 @@ pub(crate) fn push_echo(
     if verbose == 0 {
         return;
     }
+    if let Some(rule) = edit.rule() {
+        return Layout::push_echo(family, &Machine, echo, rule);
+    }
     let (word, chain) = match edit {
-        Edit::Append { rule, .. }
-        | Edit::Insert { rule, .. }
-        | Edit::Replace { rule, .. }
-        | Edit::Check { rule, .. }
-        | Edit::Delete { place: Place::Rule(rule), .. } => {
-            return Layout::push_echo(family, &Machine, echo, rule);
-        }
         Edit::Flush { chain } => ("Flushing", chain),
         Edit::DeleteChain { chain } => ("Deleting", chain),
         Edit::Zero { chain, number: None } => ("Zeroing", chain),
@@ -208,7 +192,10 @@ pub(crate) fn push_echo(
         echo.extend_from_slice(name.bytes());
         echo.extend_from_slice(b"'\n");
     };
+    let builtin = |name: &ChainName| Hook::of_chain(name.bytes()).is_some();
     match chain {
+        // COMPAT: that a built-in chain goes is not told.
+        Some(name) if word == "Deleting" && builtin(name) => (),
         Some(name) => say(name),
         None => {
             let touched = chains.iter().filter(|c| word != "Deleting" || c.base.is_none());

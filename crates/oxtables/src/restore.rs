@@ -1,6 +1,6 @@
 //! `iptables-restore` and `ip6tables-restore`: a file to the kernel, one transaction a table.
 
-use crate::editor::{self, aside_text, push_echo, target_of};
+use crate::editor::{self, aside_text, push_echo};
 use crate::explain;
 use crate::getopt::{self, Opt, Value};
 use crate::machine::{Machine, write_shown};
@@ -26,7 +26,12 @@ const OPTIONS: &[Opt] = &[
     Opt { letter: b'T', long: "table", value: Value::Yes },
     Opt { letter: b'w', long: "wait", value: Value::Maybe },
     Opt { letter: b'W', long: "wait-interval", value: Value::Maybe },
+    Opt { letter: OTHER_FAMILY, long: "ipv4", value: Value::No },
+    Opt { letter: OTHER_FAMILY, long: "ipv6", value: Value::No },
 ];
+
+/// COMPAT: upstream's usage shows `--ipv4` and `--ipv6`, and it refuses them without a word.
+const OTHER_FAMILY: u8 = 0;
 
 /// What was asked for.
 #[derive(Default)]
@@ -67,6 +72,10 @@ pub(crate) fn run(family: Family, name: &[u8], words: &[&[u8]]) -> u8 {
                 eprint!("{}", usage(&name));
                 return 0;
             }
+            &OTHER_FAMILY => {
+                eprintln!("Try `{name} -h' for more information.");
+                return 1;
+            }
             _ => (),
         }
     }
@@ -83,10 +92,10 @@ pub(crate) fn run(family: Family, name: &[u8], words: &[&[u8]]) -> u8 {
 
 fn usage(name: &str) -> String {
     format!(
-        "Usage: {name} [-c] [-v] [-V] [-t] [-h] [-n] [-T table] [-M command] [file]\n\
+        "Usage: {name} [-c] [-v] [-V] [-t] [-h] [-n] [-T table] [-M command] [-4] [-6] [file]\n\
          \t   [ --counters ]\n\t   [ --verbose ]\n\t   [ --version]\n\t   [ --test ]\n\
          \t   [ --help ]\n\t   [ --noflush ]\n\t   [ --table=<TABLE> ]\n\
-         \t   [ --modprobe=<command> ]\n"
+         \t   [ --modprobe=<command> ]\n\t   [ --ipv4 ]\n\t   [ --ipv6 ]\n"
     )
 }
 
@@ -188,9 +197,9 @@ impl<'a> Restore<'a> {
     fn item(&mut self, line: u32, item: Item) -> Result<(), Stop> {
         match item {
             Item::Comment(text) => {
+                // COMPAT: comments come at once, what was done when it is done.
                 if self.flags.verbose > 0 {
-                    self.echo.extend_from_slice(&text);
-                    self.echo.push(b'\n');
+                    show_text(&[&text, &b"\n"[..]].concat());
                 }
                 Ok(())
             }
@@ -238,6 +247,10 @@ impl<'a> Restore<'a> {
     }
 
     /// What `-v` says of a table that is emptied first.
+    ///
+    /// COMPAT: under `-v` upstream empties chain by chain, and so keeps the policies of built-in
+    /// chains that the file does not name. A word more on the screen must not change what the file
+    /// means, so here it does not.
     fn echo_cleared(&mut self, table: TableName) -> Result<(), Stop> {
         let Some(backend) = &mut self.backend else { return Ok(()) };
         let listing = backend.list(table, Scope::Chains)?;
@@ -249,7 +262,7 @@ impl<'a> Restore<'a> {
 
     fn push(&mut self, edit: Edit, line: u32) -> Result<(), Stop> {
         let (Some(backend), false) = (&self.backend, self.flags.test) else { return Ok(()) };
-        let target = target_of(&edit).cloned();
+        let target = edit.rule().and_then(|r| r.chain()).cloned();
         if self.flags.noflush {
             self.jumps.extend(target.iter().map(|chain| (line, chain.clone())));
         }
@@ -328,9 +341,7 @@ impl<'a> Restore<'a> {
     }
 
     fn flush_echo(&mut self) {
-        let mut out = std::io::stdout().lock();
-        // A reader that went away is no error of ours.
-        drop(write_shown(&mut out, &self.echo));
+        show_text(&self.echo);
         self.echo.clear();
     }
 
@@ -368,6 +379,11 @@ impl<'a> Restore<'a> {
             }
         }
     }
+}
+
+fn show_text(text: &[u8]) {
+    // A reader that went away is no error of ours.
+    drop(write_shown(&mut std::io::stdout().lock(), text));
 }
 
 /// The line that the kernel's first refusal is about.

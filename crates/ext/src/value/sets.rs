@@ -128,7 +128,7 @@ fn read_dirs(word: &[u8]) -> Result<(u8, u8), ValueError> {
 
 fn find_set(name: &[u8], cx: &ValueCx<'_>) -> Result<u16, ValueError> {
     let index = cx.rule.host.set_by_name(name).map_err(|e| match e {
-        HostError::NotFound => ValueError::Own("Set % doesn't exist."),
+        HostError::NotFound => ValueError::Own("Set % doesn't exist.\n"),
         HostError::Refused(_) => ValueError::Own("Can't open socket to ipset."),
     })?;
     match (cx.rule.host.set_family(name), cx.rule.family) {

@@ -66,7 +66,8 @@ fn noise(dice: &mut Dice, longest: usize) -> Vec<u8> {
 /// Whether a restore file goes on after a COMMIT: each table is a transaction of its own, so what comes first stays.
 fn commits_early(text: &[u8]) -> bool {
     let mut lines = text.split(|byte| *byte == b'\n');
-    lines.by_ref().any(|line| line == b"COMMIT") && lines.any(|line| !line.is_empty() && !line.starts_with(b"#"))
+    lines.by_ref().any(|line| line == b"COMMIT")
+        && lines.any(|line| !line.is_empty() && !line.starts_with(b"#"))
 }
 
 /// Runs `prepare`d cases; each must end with a code of iptables' and, when refused, leave the kernel's rules alone.

@@ -25,12 +25,12 @@ pub(super) fn finish(state: State<'_>) -> Result<Invocation, UsageError> {
     if state.interval && !state.wait {
         return Err(Kind::IntervalAlone.error());
     }
-    check_options(&state)?;
     let drops =
         state.jump == Some(b"DROP") || (command == Base::Policy && state.second == Some(b"DROP"));
     if table == TableName::Nat && drops {
         return Err(Kind::DropInNat.error());
     }
+    check_options(&state)?;
     let action = action(&state, target);
     let has = |base| state.given.iter().any(|(b, _)| *b == base);
     let (numeric, exact) = (has(Base::Numeric), has(Base::Exact));
@@ -118,8 +118,7 @@ fn request(
         }
         Base::Policy => {
             let policy = Policy::parse(state.second.unwrap_or_default());
-            let counters = state.counters;
-            edits.push(Edit::Policy { chain: chain(), policy, counters });
+            edits.push(Edit::Policy { chain: chain(), policy });
         }
         Base::Delete if state.by_number => {
             let place = Place::Number(number.unwrap_or(1));
