@@ -310,16 +310,7 @@ impl<'a> State<'a> {
     ) -> Result<(), UsageError> {
         // `-g` is a form of `-j`: they exclude each other and share a name in messages.
         let noted = if base == Base::Goto { Base::Jump } else { base };
-        let invertible = matches!(
-            base,
-            Base::Source
-                | Base::Destination
-                | Base::Protocol
-                | Base::InInterface
-                | Base::OutInterface
-                | Base::Fragments
-        );
-        if not && !invertible {
+        if not && !base.is_invertible() {
             return Err(Kind::NotBefore(noted.long()).at(at));
         }
         if base == Base::Verbose {

@@ -80,11 +80,7 @@ impl Spelling {
     /// Whether `!` may stand before it.
     #[must_use]
     pub const fn is_invertible(&self) -> bool {
-        use Base::{Destination, Fragments, InInterface, OutInterface, Protocol, Source};
-        matches!(
-            self.base,
-            Source | Destination | Protocol | InInterface | OutInterface | Fragments
-        )
+        self.base.is_invertible()
     }
 
     /// Whether the family has it.
@@ -204,6 +200,19 @@ impl Base {
                 | Self::DeleteChain
                 | Self::RenameChain
                 | Self::Policy
+        )
+    }
+
+    /// Whether `!` may stand before it.
+    pub(crate) const fn is_invertible(self) -> bool {
+        matches!(
+            self,
+            Self::Source
+                | Self::Destination
+                | Self::Protocol
+                | Self::InInterface
+                | Self::OutInterface
+                | Self::Fragments
         )
     }
 

@@ -18,6 +18,11 @@ const LONGER: &[(&str, &str, &str)] = &[
         "one macro makes the closed enum, its table and the delegation, so that they cannot differ",
     ),
     (
+        "crates/ext/src/any.rs",
+        "match_list",
+        "the list of matches, a line each, given to two macros",
+    ),
+    (
         "crates/syntax/src/error.rs",
         "fmt",
         "one line a kind: the sentences of the command line, side by side, and none forgotten",

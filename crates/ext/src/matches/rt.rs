@@ -46,7 +46,7 @@ struct Header {
     not_strict: bool,
 }
 
-/// Addresses, at least one, at most [`HOPS`].
+/// Addresses, at least one, at most `HOPS`.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Addrs(Box<[Ipv6Addr]>);
 
