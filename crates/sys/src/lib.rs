@@ -16,3 +16,4 @@ pub mod resolver;
 pub mod route;
 pub mod signal;
 mod sockopt;
+pub mod usage;
