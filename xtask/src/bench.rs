@@ -18,11 +18,11 @@ use shape::Shape;
 
 /// One of the three.
 #[derive(Clone, Debug)]
-pub struct Tool {
+pub(crate) struct Tool {
     /// As the table calls it.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// The multi-call binary.
-    pub path: PathBuf,
+    pub(crate) path: PathBuf,
 }
 
 /// What is asked for on the command line.
@@ -34,7 +34,7 @@ struct Wanted {
 }
 
 /// `cargo xtask bench [--quick] [--write] [--ours MULTI]`.
-pub fn run(args: &[String]) -> Result<(), String> {
+pub(crate) fn run(args: &[String]) -> Result<(), String> {
     let wanted = wanted(args)?;
     let tools = tools(&wanted)?;
     let folder = std::env::temp_dir().join(format!("oxtables-bench-{}", std::process::id()));
@@ -104,15 +104,17 @@ fn build() -> Result<PathBuf, String> {
 fn all(tools: &[Tool], folder: &Path, quick: bool) -> Result<Results, String> {
     let mut results = Results::default();
     let sizes: &[usize] = if quick { &[1_000, 5_000] } else { &[1_000, 10_000, 100_000] };
-    for round in 0..if quick { 3 } else { 10 } {
+    for round in 0..if quick { 10 } else { 50 } {
         for tool in tools {
             start_up(tool, folder, &mut results)?;
         }
-        eprintln!("start-up, round {}", round + 1);
+        if round % 10 == 9 {
+            eprintln!("start-up, round {}", round + 1);
+        }
     }
     for shape in [Shape::Address, Shape::Service] {
         for &size in sizes {
-            let file = folder.join(format!("{}-{size}", shape.name()));
+            let file = folder.join(format!("{shape:?}-{size}"));
             fs::write(&file, shape.rules(size)).map_err(|e| format!("{}: {e}", file.display()))?;
             for round in 0..if size >= 100_000 { 2 } else { 3 } {
                 for tool in tools {
@@ -132,7 +134,7 @@ fn start_up(tool: &Tool, folder: &Path, results: &mut Results) -> Result<(), Str
         step("-V", "iptables -V"),
         step("append to nothing", "iptables -A INPUT -s 10.0.0.1 -p tcp --dport 22 -j ACCEPT"),
     ];
-    results.add("none", 0, tool, inside(tool, folder, "", &steps)?);
+    results.add("none", 0, tool, inside(tool, folder, &steps)?);
     Ok(())
 }
 
@@ -147,17 +149,20 @@ fn loaded(
 ) -> Result<(), String> {
     let (chain, rule) = shape.last(size);
     let new = "-s 192.0.2.1 -p tcp --dport 9 -j DROP";
-    let steps = [
+    let mut steps = vec![
         step("restore", &format!("iptables-restore {}", file.display())),
         step("save", "iptables-save"),
         step("-L -n", "iptables -L -n"),
         step("-S", "iptables -S"),
-        step("append", &format!("iptables -A {chain} {new}")),
-        step("insert", &format!("iptables -I {chain} {new}")),
-        step("check", &format!("iptables -C {chain} {rule}")),
-        step("delete", &format!("iptables -D {chain} {rule}")),
     ];
-    results.add(shape.name(), size, tool, inside(tool, folder, "", &steps)?);
+    // The short ones more than once, for so short a time is easily disturbed.
+    for _ in 0..5 {
+        steps.push(step("append", &format!("iptables -A {chain} {new}")));
+        steps.push(step("insert", &format!("iptables -I {chain} {new}")));
+    }
+    steps.push(step("check", &format!("iptables -C {chain} {rule}")));
+    steps.push(step("delete", &format!("iptables -D {chain} {rule}")));
+    results.add(shape.name(), size, tool, inside(tool, folder, &steps)?);
     Ok(())
 }
 
@@ -170,7 +175,7 @@ fn spread(tools: &[Tool], folder: &Path, size: usize, results: &mut Results) -> 
             step("restore", &format!("iptables-restore {}", file.display())),
             step("save", "iptables-save"),
         ];
-        results.add("200 chains", size, tool, inside(tool, folder, "", &steps)?);
+        results.add("200 chains", size, tool, inside(tool, folder, &steps)?);
         eprintln!("200 chains {size} {}", tool.name);
     }
     Ok(())
@@ -185,11 +190,10 @@ fn step(name: &str, command: &str) -> (String, String) {
 fn inside(
     tool: &Tool,
     folder: &Path,
-    prepare: &str,
     steps: &[(String, String)],
 ) -> Result<Vec<(String, Option<Cost>)>, String> {
     let me = std::env::current_exe().map_err(|e| e.to_string())?;
-    let mut script = format!("{prepare}\n");
+    let mut script = String::new();
     for (_, command) in steps {
         script.push_str(&format!(
             "timeout 120 {} measure {} {command} || echo failed\n",
@@ -221,7 +225,7 @@ fn inside(
 }
 
 /// `xtask measure MULTI NAME ARGS...`: runs it and prints its wall, user and system time in ns and its peak memory in KiB.
-pub fn measure(args: &[String]) -> Result<(), String> {
+pub(crate) fn measure(args: &[String]) -> Result<(), String> {
     let (program, rest) = args.split_first().ok_or("measure what?")?;
     let began = Instant::now();
     let status =

@@ -14,7 +14,7 @@ const END: &str = "<!-- bench: end -->";
 
 /// What one command cost.
 #[derive(Clone, Copy, Debug)]
-pub struct Cost {
+pub(super) struct Cost {
     wall: Duration,
     user: Duration,
     /// KiB.
@@ -23,7 +23,7 @@ pub struct Cost {
 
 impl Cost {
     /// The line that `xtask measure` prints.
-    pub fn read(line: &str) -> Option<Cost> {
+    pub(super) fn read(line: &str) -> Option<Cost> {
         let numbers: Vec<u64> = line.split(' ').filter_map(|n| n.parse().ok()).collect();
         let [wall, user, _system, peak] = numbers[..] else { return None };
         Some(Cost { wall: Duration::from_nanos(wall), user: Duration::from_nanos(user), peak })
@@ -43,14 +43,14 @@ type Place = (String, usize, String);
 
 /// The least costs seen, in the order in which they came.
 #[derive(Clone, Debug, Default)]
-pub struct Results {
+pub(super) struct Results {
     order: Vec<Place>,
     costs: BTreeMap<(Place, &'static str), Cost>,
 }
 
 impl Results {
     /// Takes what one round of one tool came to.
-    pub fn add(
+    pub(super) fn add(
         &mut self,
         shape: &str,
         size: usize,
@@ -103,7 +103,7 @@ impl What {
 }
 
 /// The whole report: command, machine, targets, tables.
-pub fn text(results: &Results, tools: &[Tool], quick: bool) -> String {
+pub(super) fn text(results: &Results, tools: &[Tool], quick: bool) -> String {
     let mut out = format!(
         "Made by `cargo xtask bench{} --write` on {}.\n\n",
         if quick { " --quick" } else { "" },
@@ -237,7 +237,7 @@ fn version(tool: &Tool) -> String {
 }
 
 /// Puts the report between the two marks of docs/PERFORMANCE.md.
-pub fn write(report: &str) -> Result<(), String> {
+pub(super) fn write(report: &str) -> Result<(), String> {
     let text = fs::read_to_string(FILE).map_err(|e| format!("{FILE}: {e}"))?;
     let (before, rest) = text.split_once(BEGIN).ok_or(format!("{FILE}: no {BEGIN}"))?;
     let (_, after) = rest.split_once(END).ok_or(format!("{FILE}: no {END}"))?;

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 /// Two shapes of rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shape {
+pub(super) enum Shape {
     /// One chain; each rule an address and a port.
     Address,
     /// As a service proxy writes them: a chain for every fifty rules, three matches in each rule.
@@ -16,7 +16,7 @@ const PER_CHAIN: usize = 50;
 
 impl Shape {
     /// As the table calls it.
-    pub fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Shape::Address => "address + port",
             Shape::Service => "service chains, 3 matches",
@@ -24,7 +24,7 @@ impl Shape {
     }
 
     /// A save file of that many rules.
-    pub fn rules(self, size: usize) -> String {
+    pub(super) fn rules(self, size: usize) -> String {
         let mut text =
             "*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n"
                 .to_owned();
@@ -44,7 +44,7 @@ impl Shape {
     }
 
     /// The chain and the words of the last rule: what a search finds last.
-    pub fn last(self, size: usize) -> (String, String) {
+    pub(super) fn last(self, size: usize) -> (String, String) {
         let n = size.saturating_sub(1);
         match self {
             Shape::Address => ("INPUT".to_owned(), address(n)),
@@ -54,7 +54,7 @@ impl Shape {
 }
 
 /// Rules of the first shape, spread over chains of their own.
-pub fn spread(size: usize, chains: usize) -> String {
+pub(super) fn spread(size: usize, chains: usize) -> String {
     let mut text = "*filter\n".to_owned();
     (0..chains).for_each(|c| text.push_str(&format!(":{} - [0:0]\n", chain(c))));
     (0..size).for_each(|n| put(&mut text, &chain(n % chains.max(1)), &address(n)));
