@@ -1,6 +1,7 @@
 //! What the ICMP and ICMPv6 matches share: types with their codes, by name or number.
 
 use crate::abi::{self, abi};
+use crate::value::NumRange;
 use crate::*;
 use oxtables_base::number;
 use oxtables_base::sample::Rng;
@@ -30,27 +31,37 @@ pub(super) trait Types:
     const NO_RANGE: &'static str;
 }
 
-/// A type, and one code or all of them.
+/// A type, and codes from one to another.
+///
+/// COMPAT: upstream reads `8/1:3` and saves it as `8/1`; here the range is written out.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) struct TypeCode<T> {
     /// The type.
     kind: u8,
-    /// The code; `None` for all.
-    code: Option<u8>,
+    /// The codes.
+    codes: NumRange<u8>,
     types: PhantomData<T>,
 }
 
 impl<T: Types> TypeCode<T> {
     const fn new(kind: u8, code: Option<u8>) -> Self {
-        Self { kind, code, types: PhantomData }
+        let codes = match code {
+            Some(code) => NumRange { lo: code, hi: code },
+            None => NumRange::<u8>::ALL,
+        };
+        Self { kind, codes, types: PhantomData }
+    }
+
+    fn all_codes(&self) -> bool {
+        self.codes == NumRange::<u8>::ALL
     }
 
     fn is_any(&self) -> bool {
-        T::ANY && self.kind == 255 && self.code.is_none()
+        T::ANY && self.kind == 255 && self.all_codes()
     }
 
     fn name(&self) -> Option<&'static str> {
-        let same = |&&(_, kind, code): &&Row| (kind, code) == (self.kind, self.code);
+        let same = |&&(_, kind, code): &&Row| Self::new(kind, code) == *self;
         T::NAMES.iter().find(same).map(|&(name, ..)| name)
     }
 
@@ -73,7 +84,7 @@ impl<T: Types> TypeCode<T> {
     /// Type 255 stands for all even beside a code: `xt_tcpudp.c:icmp_type_code_match`.
     pub(super) fn fits(&self, kind: u8, code: u8) -> bool {
         let any = T::ANY && self.kind == 255;
-        any || (self.kind == kind && self.code.is_none_or(|c| c == code))
+        any || (self.kind == kind && self.codes.contains(code))
     }
 
     /// The words of `-L` after the blank, `not` being the sign.
@@ -84,14 +95,17 @@ impl<T: Types> TypeCode<T> {
             return;
         }
         w.raw("type ").number(self.kind);
-        if let Some(code) = self.code {
-            w.word("code ").number(code);
+        let NumRange { lo, hi } = self.codes;
+        if lo == hi {
+            w.word("code ").number(lo);
+        } else if !self.all_codes() {
+            w.word("codes ").number(lo).raw("-").number(hi);
         }
     }
 
     /// Appends `struct ipt_icmp`, which `struct ip6t_icmp` equals, padded to 8.
     pub(super) fn encode(&self, not: bool, out: &mut Vec<u8>) {
-        let code = self.code.map_or([0, 255], |c| [c, c]);
+        let code = [self.codes.lo, self.codes.hi];
         abi::push(out, IptIcmp { kind: self.kind, code, invflags: not.into() });
         out.extend_from_slice(&[0; 4]);
     }
@@ -99,12 +113,12 @@ impl<T: Types> TypeCode<T> {
     /// The inverse of [`Self::encode`].
     pub(super) fn decode(bytes: &[u8]) -> Result<Neg<Self>, DecodeError> {
         let raw: IptIcmp = abi::read(bytes)?;
-        let code = match raw.code {
-            [0, 255] => None,
-            [a, b] if a == b => Some(a),
-            _ => return Err(DecodeError::Unknown),
-        };
-        Ok(Neg { not: raw.invflags != 0, value: Self::new(raw.kind, code) })
+        let [lo, hi] = raw.code;
+        if lo > hi {
+            return Err(DecodeError::Unknown);
+        }
+        let value = Self { codes: NumRange { lo, hi }, ..Self::new(raw.kind, None) };
+        Ok(Neg { not: raw.invflags != 0, value })
     }
 
     /// Reads a native comparison of the type, or of type and code at once.
@@ -137,14 +151,22 @@ impl<T: Types> TypeCode<T> {
 
     /// The condition as a clause.
     pub(super) fn clause(&self, not: bool) -> Clause {
-        let wanted = u32::from(self.kind) << 8 | u32::from(self.code.unwrap_or(0));
-        let (mask, wanted) = match self.code {
-            _ if T::ANY && self.kind == 255 => (0, 0),
-            None => (0xff00, wanted),
-            Some(_) => (0xffff, wanted),
+        let with = |code: u8| u32::from(self.kind) << 8 | u32::from(code);
+        let (mask, lo, hi) = match self.codes {
+            _ if T::ANY && self.kind == 255 => (0, 0, 0),
+            NumRange { lo, hi } => (0xffff, with(lo), with(hi)),
         };
-        Clause { field: Field::IcmpTypeCode, mask, lo: wanted, hi: wanted, not }
+        Clause { field: Field::IcmpTypeCode, mask, lo, hi, not }
     }
+}
+
+/// `1`, or `1:3`.
+fn read_codes(text: &[u8]) -> Option<NumRange<u8>> {
+    let byte = |text| number::parse_within(text, 0, 255).and_then(|n| u8::try_from(n).ok());
+    let mut ends = text.splitn(2, |&c| c == b':');
+    let lo = byte(ends.next()?)?;
+    let hi = ends.next().map_or(Some(lo), byte)?;
+    (lo <= hi).then_some(NumRange { lo, hi })
 }
 
 impl<T: Types> Value for TypeCode<T> {
@@ -157,14 +179,15 @@ impl<T: Types> Value for TypeCode<T> {
         let unknown_type = ValueError::Own(T::UNKNOWN_TYPE);
         let (kind, rest) = number::prefix(word).ok_or(unknown_type.clone())?;
         let kind = u8::try_from(kind).map_err(|_| unknown_type.clone())?;
-        let byte = |text| number::parse_within(text, 0, 255).and_then(|n| u8::try_from(n).ok());
-        let code = match rest {
-            [] => None,
-            [b':', ..] => return Err(ValueError::Own(T::NO_RANGE)),
-            [b'/', code @ ..] => Some(byte(code).ok_or(ValueError::Own(T::UNKNOWN_CODE))?),
-            _ => return Err(unknown_type),
-        };
-        Ok(Self::new(kind, code))
+        match rest {
+            [] => Ok(Self::new(kind, None)),
+            [b':', ..] => Err(ValueError::Own(T::NO_RANGE)),
+            [b'/', codes @ ..] => {
+                let codes = read_codes(codes).ok_or(ValueError::Own(T::UNKNOWN_CODE))?;
+                Ok(Self { codes, ..Self::new(kind, None) })
+            }
+            _ => Err(unknown_type),
+        }
     }
 
     fn save(&self, out: &mut Vec<u8>) {
@@ -173,9 +196,9 @@ impl<T: Types> Value for TypeCode<T> {
             return;
         }
         number::push_decimal(out, self.kind.into());
-        if let Some(code) = self.code {
+        if !self.all_codes() {
             out.push(b'/');
-            number::push_decimal(out, code.into());
+            self.codes.save(out);
         }
     }
 
