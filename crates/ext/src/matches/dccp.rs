@@ -80,11 +80,14 @@ impl Value for Types {
         _second: &'w [u8],
         cx: &ValueCx<'_>,
     ) -> Result<Self, (&'w [u8], ValueError)> {
-        let mut parts = first.split(|&c| c == b',');
-        if let Some(bad) = parts.find(|part| KeywordSet::<TypeNames>::parse(part, cx).is_err()) {
-            return Err((bad, ValueError::Own("Unknown DCCP type `%'")));
+        let unknown = |part| (part, ValueError::Own("Unknown DCCP type `%'"));
+        let mut bits = 0;
+        // COMPAT: as upstream, nothing between two commas is no type.
+        for part in first.split(|&c| c == b',').filter(|part| !part.is_empty()) {
+            bits |= KeywordSet::<TypeNames>::parse(part, cx).map_err(|_| unknown(part))?.bits;
         }
-        KeywordSet::parse(first, cx).map(Self).map_err(|e| (first, e))
+        let types = KeywordSet::from_bits(bits).filter(|_| bits != 0).map(Self);
+        types.ok_or(unknown(first))
     }
 
     fn save(&self, out: &mut Vec<u8>) {
@@ -109,6 +112,7 @@ impl Extension for Dccp {
             ("-p dccp --dccp-types invalid,RESET", Some("--dccp-types RESET,INVALID")),
             ("-p dccp ! --dccp-option 5", Some("! --dccp-option 5")),
             ("-p dccp --dccp-option 0", None),
+            ("-p dccp --dccp-types DATA,", Some("--dccp-types DATA")),
             ("-p dccp --dccp-types x", None),
             ("-p dccp --dport 65536", None),
             ("-p dccp --dport 5:4", None),

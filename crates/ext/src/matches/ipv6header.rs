@@ -87,13 +87,14 @@ impl Value for Headers {
         _second: &'w [u8],
         _cx: &ValueCx<'_>,
     ) -> Result<Self, (&'w [u8], ValueError)> {
-        if first.is_empty() {
-            return Err((first, ValueError::Own("ip6t_ipv6header: cannot parse header names")));
-        }
         let mut bits = 0;
-        for part in first.split(|&c| c == b',') {
+        // COMPAT: as upstream, nothing between two commas is no header.
+        for part in first.split(|&c| c == b',').filter(|part| !part.is_empty()) {
             let unknown = ValueError::Own("unknown header `%' specified");
             bits |= header_bit(part).ok_or((part, unknown))?;
+        }
+        if bits == 0 {
+            return Err((first, ValueError::Own("ip6t_ipv6header: cannot parse header names")));
         }
         Ok(Self(bits))
     }

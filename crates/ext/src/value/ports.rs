@@ -89,7 +89,8 @@ impl Value for PortRange {
     }
 }
 
-/// A [`PortRange`] as upstream's guided parser reads it: other sentences, the same text.
+/// A [`PortRange`] as upstream's guided parser reads it: other sentences, services of any protocol,
+/// the same text.
 ///
 /// COMPAT: a port above 65535 is refused, where upstream cuts it to its low 16 bits; so is an empty
 /// word, which upstream takes for port 0.
@@ -106,11 +107,15 @@ impl Value for GuidedPorts {
     fn parse_words<'w>(
         first: &'w [u8],
         _second: &'w [u8],
-        cx: &ValueCx<'_>,
+        _cx: &ValueCx<'_>,
     ) -> Result<Self, (&'w [u8], ValueError)> {
+        let port = |part: &[u8]| match number::parse(part) {
+            Some(n) => u16::try_from(n).ok(),
+            None => names::service_by_name(part, None),
+        };
         let end = |part: &'w [u8], open: Option<u16>| match (part, open) {
             ([], Some(open)) => Ok(open),
-            _ => Port::parse(part, cx).map(|p| p.0).map_err(|_| (part, ValueError::PortOfRange)),
+            _ => port(part).ok_or((part, ValueError::PortOfRange)),
         };
         let mut parts = first.split(|&c| c == b':').peekable();
         let lo = parts.next().unwrap_or_default();

@@ -86,9 +86,14 @@ impl<'a> Extensions<'a> {
         words: &mut Words<'a>,
     ) -> Result<(), UsageError> {
         let at = words.at();
-        let missing = || Kind::NeedsArgument(format!("--{}", def.name).into_bytes()).at(at);
+        let typed = words.typed();
+        let missing = || Kind::NeedsArgument(typed.to_vec()).at(at);
         let none: &[u8] = &[];
         let (taken, given) = match def.arity {
+            // COMPAT: upstream names the option by a number of its own here (`-3`, or worse).
+            Arity::None if words.has_glued() => {
+                return Err(Kind::UnknownOption(typed.to_vec()).at(at));
+            }
             Arity::None => ([none, none], 0),
             Arity::One => ([words.value().ok_or_else(missing)?, none], 1),
             Arity::Two => {

@@ -46,6 +46,16 @@ impl<'a> Words<'a> {
         self.at
     }
 
+    /// The word the option last found began with, with what was glued to it.
+    pub(crate) fn typed(&self) -> &'a [u8] {
+        self.words.get(self.at).copied().unwrap_or_default()
+    }
+
+    /// Whether a value is glued to the option last found.
+    pub(crate) const fn has_glued(&self) -> bool {
+        self.glued.is_some()
+    }
+
     /// Whether `--` came and words after it.
     pub(crate) const fn left_after_dashes(&self) -> bool {
         self.dashes && self.next < self.words.len()

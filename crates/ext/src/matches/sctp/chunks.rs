@@ -262,7 +262,8 @@ impl Value for Chunks {
             return Ok(chunks);
         }
         let mut flags = Vec::new();
-        for part in second.split(|&c| c == b',') {
+        // COMPAT: as upstream, nothing between two commas is no chunk.
+        for part in second.split(|&c| c == b',').filter(|part| !part.is_empty()) {
             chunks.add(part, &mut flags)?;
         }
         flags.sort_by_key(|f| f.chunktype);
