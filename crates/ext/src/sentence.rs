@@ -3,6 +3,7 @@
 
 use crate::{ArgError, ArgErrorKind, ValueError};
 use oxtables_base::text::visible;
+use oxtables_base::{Family, addr};
 use std::fmt;
 
 /// COMPAT: upstream's guided parser names the extension and ends its sentences with an extra line
@@ -59,6 +60,9 @@ fn value(
             f,
             "{ext}: could not map name {word} to an integer value for option \"--{opt}\"."
         ),
+        ValueError::Trailing => {
+            writeln!(f, "{ext}: trailing garbage after value for option \"--{opt}\".")
+        }
         ValueError::Port => write!(f, "invalid port/service `{word}' specified"),
         ValueError::PortOrder => f.write_str("invalid portrange (min > max)"),
         ValueError::PortOfRange => writeln!(f, "Port \"{word}\" does not resolve to anything."),
@@ -84,7 +88,8 @@ fn value(
 /// family, anything else has no address.
 fn lookup_failure(word: &str) -> &'static str {
     let host = word.split('/').next().unwrap_or_default();
-    if host.parse::<std::net::IpAddr>().is_ok() {
+    let numeric = |family| addr::parse_host(family, host.as_bytes()).is_some();
+    if numeric(Family::Ip4) || numeric(Family::Ip6) {
         "Address family for hostname not supported"
     } else {
         "Name or service not known"

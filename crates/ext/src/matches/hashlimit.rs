@@ -9,10 +9,10 @@ use rates::{BURST_RANGE, Burst, Interval, Rate, push_bytes};
 
 mod rates;
 
-const UPTO: Opt<Neg<Rate>> =
-    Opt::neg("hashlimit-upto", "the rate is not higher").aliases(&["hashlimit"]);
-const ABOVE: Opt<Neg<Rate>> =
-    Opt::neg("hashlimit-above", "the rate is higher").excludes(&["hashlimit-upto"]);
+const UPTO: Opt<Neg<Rate>> = Opt::neg("hashlimit-upto", "the rate is not higher")
+    .aliases(&["hashlimit"])
+    .excludes(&["hashlimit-above"]);
+const ABOVE: Opt<Neg<Rate>> = Opt::neg("hashlimit-above", "the rate is higher");
 const BURST: Opt<Burst> = Opt::new("hashlimit-burst", "so much at once (5 packets)");
 const MODE: Opt<KeywordSet<Modes>> = Opt::new("hashlimit-mode", "what has a bucket of its own");
 const NAME: Opt<Name<254>> =

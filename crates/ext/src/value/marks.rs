@@ -18,13 +18,13 @@ impl Value for MarkMask {
 
     fn parse(word: &[u8], _: &ValueCx<'_>) -> Result<Self, ValueError> {
         let (value, rest) = number::prefix(word).ok_or(ValueError::Integer)?;
-        let mask = match rest {
-            [] => u64::from(u32::MAX),
-            [b'/', mask @ ..] => number::parse(mask).ok_or(ValueError::Integer)?,
-            _ => return Err(ValueError::Integer),
+        let (mask, rest) = match rest {
+            [b'/', mask @ ..] => number::prefix(mask).ok_or(ValueError::Integer)?,
+            _ => (u64::from(u32::MAX), rest),
         };
         let narrow = |n: u64| u32::try_from(n).map_err(|_| ValueError::Integer);
-        Ok(Self { value: narrow(value)?, mask: narrow(mask)? })
+        let mark = Self { value: narrow(value)?, mask: narrow(mask)? };
+        if rest.is_empty() { Ok(mark) } else { Err(ValueError::Trailing) }
     }
 
     fn save(&self, out: &mut Vec<u8>) {

@@ -82,6 +82,8 @@ pub enum ValueError {
     },
     /// Not an integer of the option's size (`bad integer value for option`).
     Integer,
+    /// A number with something behind it (`trailing garbage after value for option`).
+    Trailing,
     /// Neither a number nor a name of the machine's file (`could not map name .`).
     Name,
     /// Neither a port nor a service (`invalid port/service`).

@@ -80,8 +80,12 @@ impl ByteRate {
     }
 
     /// Appends the rate in the longest unit that says the same.
+    ///
+    /// COMPAT: from 4 GiB a second on it is always said in bytes.
     fn push(self, out: &mut Vec<u8>) {
-        push_bytes(out, self.bytes(), |bytes| Self::from_bytes(bytes) == Some(self));
+        push_bytes(out, self.bytes(), |bytes| {
+            bytes <= u64::from(u32::MAX) && Self::from_bytes(bytes) == Some(self)
+        });
         out.extend_from_slice(b"/s");
     }
 }
