@@ -256,3 +256,50 @@ abi! {
     /// `struct xt_owner_match_info` (linux/netfilter/xt_owner.h).
     struct XtOwnerMatchInfo[20] { uid: [u32; 2] = 0, gid: [u32; 2] = 8, bits: u8 = 16, invert: u8 = 17 }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use oxtables_packet::Socket;
+
+    fn truth(owner: &Owner, socket: Known<Socket>) -> Truth {
+        let packet =
+            Packet::parse(&[0x45, 0, 0, 20, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2]);
+        owner.test(&packet.unwrap(), &Context { socket, ..Context::default() })
+    }
+
+    fn owned(uid: u32, gid: u32, groups: Vec<u32>) -> Known<Socket> {
+        let groups = Known::Known(groups);
+        Known::Known(Socket { uid: uid.into(), gid: gid.into(), groups, ..Socket::default() })
+    }
+
+    const NONE: Owner = Owner { uid: None, gid: None, socket: None, suppl_groups: false };
+
+    #[test]
+    fn without_a_socket_only_what_is_inverted_throughout_holds() {
+        let user = |not| Some(Neg { not, value: Ids { lo: 5, hi: 9 } });
+        let group = |not| Some(Neg { not, value: Ids { lo: 7, hi: 7 } });
+        assert_eq!(truth(&Owner { uid: user(true), ..NONE }, Known::Absent), Truth::Yes);
+        assert_eq!(truth(&Owner { uid: user(false), ..NONE }, Known::Absent), Truth::No);
+        let mixed = Owner { uid: user(true), gid: group(false), ..NONE };
+        assert_eq!(truth(&mixed, Known::Absent), Truth::No);
+        // The bit of --suppl-groups is never inverted.
+        let suppl = Owner { gid: group(true), suppl_groups: true, ..NONE };
+        assert_eq!(truth(&suppl, Known::Absent), Truth::No);
+        let no_socket = Owner { socket: Some(Neg { not: true, value: Flag }), ..NONE };
+        assert_eq!(truth(&no_socket, Known::Absent), Truth::Yes);
+        assert_eq!(truth(&no_socket, owned(5, 7, vec![])), Truth::No);
+    }
+
+    #[test]
+    fn groups_beside_the_first_count_only_when_asked() {
+        let gid = Some(Neg::plain(Ids { lo: 7, hi: 7 }));
+        let first = Owner { gid, ..NONE };
+        let any = Owner { gid, suppl_groups: true, ..NONE };
+        assert_eq!(truth(&first, owned(5, 1, vec![7])), Truth::No);
+        assert_eq!(truth(&any, owned(5, 1, vec![7])), Truth::Yes);
+        assert_eq!(truth(&any, owned(5, 1, vec![8])), Truth::No);
+        let unknown = Known::Known(Socket { gid: 1.into(), ..Socket::default() });
+        assert!(matches!(truth(&any, unknown), Truth::Unknown(_)));
+    }
+}

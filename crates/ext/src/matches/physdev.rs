@@ -197,3 +197,47 @@ abi! {
         bits: u8 = 65,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PACKET: [u8; 20] = [0x45, 0, 0, 20, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
+
+    fn truth(physdev: &Physdev, input: &str, output: &str) -> Truth {
+        let port = |name: &str| IfName::new(name.as_bytes()).map_or(Known::Absent, Known::Known);
+        let (physical_in, physical_out) = (port(input), port(output));
+        let cx = Context { physical_in, physical_out, ..Context::default() };
+        physdev.test(&Packet::parse(&PACKET).unwrap(), &cx)
+    }
+
+    fn named(word: &str, not: bool) -> Option<Neg<Interface>> {
+        Some(Neg { not, value: Interface::parse(word.as_bytes()).unwrap() })
+    }
+
+    const NONE: Physdev = Physdev { input: None, output: None, flags: 0, inverted: 0 };
+
+    #[test]
+    fn no_bridge_fits_exactly_the_inverted_conditions() {
+        let inverted = Physdev { input: named("eth0", true), ..NONE };
+        assert_eq!(truth(&inverted, "", ""), Truth::Yes);
+        assert_eq!(truth(&Physdev { input: named("eth0", false), ..NONE }, "", ""), Truth::No);
+        let both = Physdev { output: named("eth1", false), ..inverted };
+        assert_eq!(truth(&both, "", ""), Truth::No);
+    }
+
+    #[test]
+    fn a_bridged_packet_is_asked_port_by_port() {
+        let input = Physdev { input: named("eth+", false), ..NONE };
+        assert_eq!(truth(&input, "eth0", "wlan0"), Truth::Yes);
+        assert_eq!(truth(&input, "wlan0", "eth0"), Truth::No);
+        // A port that is not there does not stand against a name.
+        assert_eq!(truth(&input, "", "eth0"), Truth::Yes);
+        let bridged = Physdev { flags: OP_BRIDGED, ..NONE };
+        assert_eq!(truth(&bridged, "eth0", ""), Truth::No);
+        assert_eq!(truth(&bridged, "eth0", "eth1"), Truth::Yes);
+        let not_in = Physdev { flags: OP_IS_IN, inverted: OP_IS_IN, ..NONE };
+        assert_eq!(truth(&not_in, "eth0", "eth1"), Truth::No);
+        assert_eq!(truth(&not_in, "", "eth1"), Truth::Yes);
+    }
+}

@@ -488,3 +488,52 @@ abi! {
     /// `struct xt_policy_info`.
     struct XtPolicyInfo[308] { pol: [XtPolicyElem; 4] = 0, flags: u16 = 304, len: u16 = 306 }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PACKET: [u8; 20] = [0x45, 0, 0, 20, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
+
+    fn state(reqid: u32, protocol: u8) -> XfrmState {
+        let host = |last| std::net::IpAddr::from([192, 0, 2, last]);
+        XfrmState { reqid, spi: 0x1000, protocol, tunnel: true, src: host(1), dst: host(2) }
+    }
+
+    fn truth(policy: &Policy, states: Known<Vec<XfrmState>>) -> Truth {
+        let cx = Context { ipsec_in: states, ..Context::default() };
+        policy.test(&Packet::parse(&PACKET).unwrap(), &cx)
+    }
+
+    fn policy(strict: bool, elements: Vec<Element>) -> Policy {
+        Policy { out: false, ipsec: Some(Box::new(Ipsec { strict, elements })) }
+    }
+
+    fn reqid(n: u32) -> Element {
+        Element { reqid: Some(Neg::plain(n)), ..Element::default() }
+    }
+
+    #[test]
+    fn strict_is_all_in_their_order_else_any_one() {
+        let both = Known::Known(vec![state(1, 50), state(2, 51)]);
+        assert_eq!(truth(&policy(false, vec![reqid(2)]), both.clone()), Truth::Yes);
+        assert_eq!(truth(&policy(true, vec![reqid(2)]), both.clone()), Truth::No);
+        assert_eq!(truth(&policy(true, vec![reqid(1), reqid(2)]), both.clone()), Truth::Yes);
+        assert_eq!(truth(&policy(true, vec![reqid(2), reqid(1)]), both.clone()), Truth::No);
+        let none = Policy { out: false, ipsec: None };
+        assert_eq!(truth(&none, both), Truth::No);
+        assert_eq!(truth(&none, Known::Absent), Truth::Yes);
+        assert_eq!(truth(&policy(false, vec![reqid(2)]), Known::Absent), Truth::No);
+    }
+
+    #[test]
+    fn the_index_is_compared_as_upstream_has_written_it() {
+        let spi = |n: u32| {
+            policy(false, vec![Element { spi: Some(Neg::plain(Spi(n))), ..Element::default() }])
+        };
+        let one = Known::Known(vec![state(1, 50)]);
+        let swapped = u32::from_ne_bytes(0x1000u32.to_be_bytes());
+        assert_eq!(truth(&spi(swapped), one.clone()), Truth::Yes);
+        assert_eq!(truth(&spi(0x1000), one), Truth::from(swapped == 0x1000));
+    }
+}

@@ -348,4 +348,24 @@ mod tests {
             assert_eq!(unhex(word).unwrap(), wanted);
         }
     }
+
+    #[test]
+    fn the_pattern_lies_between_from_and_to() {
+        let mut bytes = vec![0x45, 0, 0, 26, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
+        bytes.extend_from_slice(b"xAbCx\xe4");
+        let packet = Packet::parse(&bytes).unwrap();
+        let holds = |pattern: &[u8], from, to, icase| {
+            let algo = Text::new(b"bm").unwrap();
+            let search = Search { pattern: pattern.into(), not: false, algo, from, to, icase };
+            Str(Box::new(search)).test(&packet, &Context::default())
+        };
+        assert_eq!(holds(b"AbC", 0, 65535, false), Truth::Yes);
+        assert_eq!(holds(b"AbC", 21, 24, false), Truth::Yes);
+        assert_eq!(holds(b"AbC", 22, 65535, false), Truth::No);
+        assert_eq!(holds(b"AbC", 0, 23, false), Truth::No);
+        assert_eq!(holds(b"aBc", 0, 65535, false), Truth::No);
+        assert_eq!(holds(b"aBc", 0, 65535, true), Truth::Yes);
+        assert_eq!(holds(b"\xc4", 0, 65535, true), Truth::Yes);
+        assert_eq!(holds(b"\x0a\0\0\x01", 0, 65535, false), Truth::Yes);
+    }
 }

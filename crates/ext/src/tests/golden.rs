@@ -147,9 +147,11 @@ fn extensions_send_and_show_what_upstream_does() {
             match result {
                 Some(Ok(())) => held += 1,
                 Some(Err(e)) => {
-                    wrong.push(format!("{name} `{}` {:?}: {e}", golden.rule, golden.family))
+                    wrong.push(format!("{name} `{}` {:?}: {e}", golden.rule, golden.family));
                 }
-                None => println!("skipped: the {list} {name} is not written yet"),
+                None => {
+                    wrong.push(format!("the {list} {name} of {:?} is not known", golden.family))
+                }
             }
         }
     }

@@ -157,3 +157,46 @@ impl Value for Packets {
         if rng.one_in(3) { Vec::new() } else { u32::sample(rng, cx) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_bits_cut_to_bytes() {
+        for (text, bytes) in [
+            (".", None),
+            ("8", Some(1)),
+            ("1.5mbit", Some(187_500)),
+            ("1Mibit", Some(131_072)),
+            ("1kbps", Some(1000)),
+            ("34gbit", Some(4_250_000_000)),
+            ("35gbit", None),
+            ("1tbit", None),
+            ("", None),
+            (".", None),
+            ("x", None),
+            ("1 kbit", None),
+            ("99999999999999999999999", None),
+        ] {
+            assert_eq!(read(text.as_bytes()), bytes, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_saved_is_what_is_read_again_and_what_is_listed_is_rounded() {
+        for (rate, saved, listed) in [
+            (154_320, "1234560bit", "1235Kbit"),
+            (1_000_000, "8000Kbit", "8000Kbit"),
+            (125_000_000, "1000Mbit", "1000Mbit"),
+            (445_948_416, "3567587328bit", "3568Mbit"),
+            (1000, "8000bit", "8000bit"),
+        ] {
+            let (mut out, mut list) = (Vec::new(), Vec::new());
+            Bytes(Some(rate)).save(&mut out);
+            push_rounded(&mut list, rate);
+            assert_eq!(read(&out), Some(rate));
+            assert_eq!((out.as_slice(), list.as_slice()), (saved.as_bytes(), listed.as_bytes()));
+        }
+    }
+}
