@@ -1,0 +1,298 @@
+//! A packet through the chains of one table at one hook (`net/netfilter/nf_tables_core.c:nft_do_chain`).
+
+use crate::fields::{Fields, field};
+use crate::mismatch;
+use crate::program::{Act, Asked, Check, Program};
+use crate::walk::{Done, End, Outcome, RuleRef, Step};
+use oxtables_model::Policy;
+use oxtables_packet::{Known, Packet, Truth};
+use smallvec::SmallVec;
+use std::sync::Arc;
+
+/// A packet under way.
+#[derive(Debug)]
+pub(crate) struct Trip {
+    pub(crate) packet: Packet,
+    pub(crate) fields: Fields,
+    pub(crate) steps: Vec<Step>,
+    /// Whether steps are kept.
+    pub(crate) record: bool,
+    /// The rule that decided last.
+    pub(crate) deciding: Option<RuleRef>,
+}
+
+/// What a table says.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Verdict {
+    /// On to the next table.
+    Accept,
+    /// This is the packet's end.
+    End(End),
+}
+
+/// What came of a rule's conditions.
+enum Asking {
+    Fits,
+    /// The number of the check that failed.
+    Not(u32),
+    HotDrop,
+    Unknown(u32, &'static str),
+}
+
+/// What follows a rule that fitted.
+pub(crate) enum Next {
+    Rule,
+    Return,
+    Jump(usize),
+    Goto(usize),
+    Verdict(Verdict),
+}
+
+impl Program {
+    /// The packet through a built-in chain and those it jumps to.
+    pub(crate) fn run(&mut self, base: usize, trip: &mut Trip) -> Verdict {
+        let mut stack: SmallVec<[(usize, usize); 16]> = SmallVec::new();
+        let (mut lane, mut at) = (base, 0);
+        loop {
+            let Some(found) = self.next_fitting(lane, at, trip) else {
+                // The end of a chain: back to where it was jumped from.
+                let Some(back) = stack.pop() else { return self.policy(base, trip) };
+                (lane, at) = back;
+                continue;
+            };
+            let (rule, next) = found;
+            at = rule + 1;
+            match next {
+                Next::Rule => {}
+                Next::Return => match stack.pop() {
+                    Some(back) => (lane, at) = back,
+                    None => return self.policy(base, trip),
+                },
+                Next::Jump(to) => {
+                    stack.push((lane, at));
+                    (lane, at) = (to, 0);
+                }
+                Next::Goto(to) => (lane, at) = (to, 0),
+                Next::Verdict(verdict) => return verdict,
+            }
+        }
+    }
+
+    /// The first rule from `at` on that fits, counted and carried out, and what follows.
+    fn next_fitting(&mut self, lane: usize, at: usize, trip: &mut Trip) -> Option<(usize, Next)> {
+        let mut at = at;
+        loop {
+            let rules = &self.lanes.get(lane)?.rules;
+            // The hot loop: rules that do not fit, unrecorded, touch nothing but their checks.
+            let (rule, asking) = loop {
+                let rule = rules.get(at)?;
+                let asking = self.ask(rule.first, rule.end, trip);
+                match asking {
+                    Asking::Not(_) if !trip.record => at += 1,
+                    other => break (at, other),
+                }
+            };
+            match asking {
+                Asking::Not(check) => {
+                    self.missed(lane, rule, check, trip);
+                    at = rule + 1;
+                }
+                Asking::Fits => return Some((rule, self.fitted(lane, rule, trip))),
+                Asking::HotDrop => {
+                    self.note(lane, rule, trip, Done::HotDrop);
+                    return Some((rule, self.end(lane, rule, trip, End::Drop)));
+                }
+                Asking::Unknown(check, why) => match self.unknown(lane, rule, check, why, trip) {
+                    Some(next) => return Some((rule, next)),
+                    None => at = rule + 1,
+                },
+            }
+        }
+    }
+
+    #[inline]
+    fn ask(&self, first: u32, end: u32, trip: &Trip) -> Asking {
+        let range = usize::try_from(first).unwrap_or(0)..usize::try_from(end).unwrap_or(0);
+        let checks = self.checks.get(range).unwrap_or(&[]);
+        let mut open: Option<(u32, &'static str)> = None;
+        for (number, check) in (first..).zip(checks) {
+            let truth = match check.field < field::SLOW {
+                true => plain(check, &trip.fields),
+                false => self.slow(check, trip),
+            };
+            match truth {
+                Truth::Yes => {}
+                Truth::No => return Asking::Not(number),
+                Truth::HotDrop if open.is_none() => return Asking::HotDrop,
+                Truth::HotDrop => {}
+                Truth::Unknown(why) => open = open.or(Some((number, why))),
+            }
+        }
+        open.map_or(Asking::Fits, |(number, why)| Asking::Unknown(number, why))
+    }
+
+    #[cold]
+    fn slow(&self, check: &Check, trip: &Trip) -> Truth {
+        let at = usize::try_from(check.lo).unwrap_or(usize::MAX);
+        let context = &trip.packet.context;
+        let pattern = |name: &Known<oxtables_packet::IfName>| match (self.patterns.get(at), name) {
+            (Some(pattern), Known::Known(name)) => pattern.matches(name.as_bytes()).into(),
+            (_, Known::Unknown(why)) => Truth::Unknown(why),
+            _ => Truth::No,
+        };
+        let truth = match check.field {
+            field::IN_PATTERN => pattern(&context.in_interface),
+            field::OUT_PATTERN => pattern(&context.out_interface),
+            field::ADDRESS => self.addresses.get(at).map_or(Truth::No, |a| {
+                let seen = if a.source { trip.packet.src() } else { trip.packet.dst() };
+                a.host.contains(seen).into()
+            }),
+            field::MATCH => self.asked.get(at).map_or(Truth::No, |a| asked(a, trip)),
+            _ => Truth::No,
+        };
+        truth.invert_if(check.not)
+    }
+
+    /// Counts and carries out a rule that fits.
+    fn fitted(&mut self, lane: usize, rule: usize, trip: &mut Trip) -> Next {
+        let bytes = u64::try_from(trip.packet.total_len()).unwrap_or(u64::MAX);
+        let Some(compiled) = self.lanes.get_mut(lane).and_then(|l| l.rules.get_mut(rule)) else {
+            return Next::Rule;
+        };
+        compiled.counters.packets = compiled.counters.packets.wrapping_add(1);
+        compiled.counters.bytes = compiled.counters.bytes.wrapping_add(bytes);
+        let act = compiled.act;
+        let chain = |to: usize| self.lanes.get(to).map(|l| Arc::clone(&l.name));
+        let (done, next) = match act {
+            Act::Continue => (Done::Counted, Next::Rule),
+            Act::Accept => (Done::Accept, Next::Verdict(Verdict::Accept)),
+            Act::Drop => (Done::Drop, Next::Verdict(Verdict::End(End::Drop))),
+            Act::Return => (Done::Return, Next::Return),
+            Act::Queue => (Done::Queue(0), Next::Verdict(Verdict::End(End::Queue(0)))),
+            Act::Jump(to) => match chain(to) {
+                Some(name) => (Done::Jump(name), Next::Jump(to)),
+                None => return Next::Rule,
+            },
+            Act::Goto(to) => match chain(to) {
+                Some(name) => (Done::Goto(name), Next::Goto(to)),
+                None => return Next::Rule,
+            },
+            Act::Target | Act::Foreign => {
+                let why = "this target is not modelled".to_owned();
+                let end = End::Unknown(why.clone());
+                (Done::Unknown(why), Next::Verdict(Verdict::End(end)))
+            }
+        };
+        self.note(lane, rule, trip, done);
+        if let Next::Verdict(_) = next {
+            trip.deciding = self.rule_ref(lane, rule);
+        }
+        next
+    }
+
+    /// A rule of which it cannot be told whether it fits. One that only counts changes nothing.
+    fn unknown(
+        &mut self,
+        lane: usize,
+        rule: usize,
+        check: u32,
+        why: &str,
+        trip: &mut Trip,
+    ) -> Option<Next> {
+        let condition = self.condition(lane, rule, check);
+        let act = self.lanes.get(lane).and_then(|l| l.rules.get(rule)).map(|r| r.act);
+        let text = format!("{condition}: {why}");
+        if trip.record
+            && let Some(rule) = self.rule_ref(lane, rule)
+        {
+            let outcome = Outcome::Unknown { condition, why: why.to_owned() };
+            trip.steps.push(Step::Rule { rule, outcome });
+        }
+        if act == Some(Act::Continue) {
+            return None;
+        }
+        Some(self.end(lane, rule, trip, End::Unknown(text)))
+    }
+
+    fn end(&self, lane: usize, rule: usize, trip: &mut Trip, end: End) -> Next {
+        trip.deciding = self.rule_ref(lane, rule);
+        Next::Verdict(Verdict::End(end))
+    }
+
+    fn policy(&mut self, base: usize, trip: &mut Trip) -> Verdict {
+        let bytes = u64::try_from(trip.packet.total_len()).unwrap_or(u64::MAX);
+        let Some(lane) = self.lanes.get_mut(base) else { return Verdict::Accept };
+        lane.counters.packets = lane.counters.packets.wrapping_add(1);
+        lane.counters.bytes = lane.counters.bytes.wrapping_add(bytes);
+        let policy = lane.policy;
+        let rule = RuleRef {
+            table: lane.table,
+            chain: Arc::clone(&lane.name),
+            number: 0,
+            line: lane.line,
+        };
+        if trip.record {
+            trip.steps.push(Step::Policy { rule: rule.clone(), policy });
+        }
+        trip.deciding = Some(rule);
+        match policy {
+            Policy::Accept => Verdict::Accept,
+            Policy::Drop => Verdict::End(End::Drop),
+        }
+    }
+
+    /// Records what a rule did.
+    pub(crate) fn note(&self, lane: usize, rule: usize, trip: &mut Trip, done: Done) {
+        if trip.record
+            && let Some(rule) = self.rule_ref(lane, rule)
+        {
+            trip.steps.push(Step::Rule { rule, outcome: Outcome::Fitted(done) });
+        }
+    }
+
+    fn missed(&self, lane: usize, rule: usize, check: u32, trip: &mut Trip) {
+        let Some(at) = self.rule_ref(lane, rule) else { return };
+        let wanted = self.condition(lane, rule, check);
+        let part = usize::try_from(check).ok().and_then(|n| self.checks.get(n)).map(|c| c.part);
+        let definition = self.lanes.get(lane).and_then(|l| l.defs.get(rule));
+        let seen = mismatch::seen(part, definition, &trip.packet);
+        let outcome = Outcome::Missed(crate::Mismatch { wanted, seen });
+        trip.steps.push(Step::Rule { rule: at, outcome });
+    }
+
+    fn condition(&self, lane: usize, rule: usize, check: u32) -> String {
+        let part = usize::try_from(check).ok().and_then(|n| self.checks.get(n)).map(|c| c.part);
+        let definition = self.lanes.get(lane).and_then(|l| l.defs.get(rule));
+        mismatch::wanted(part, definition, self.family)
+    }
+
+    /// The name of a rule by its place.
+    pub(crate) fn rule_ref(&self, lane: usize, rule: usize) -> Option<RuleRef> {
+        let lane = self.lanes.get(lane)?;
+        Some(RuleRef {
+            table: lane.table,
+            chain: Arc::clone(&lane.name),
+            number: u32::try_from(rule).ok()?.checked_add(1)?,
+            line: lane.defs.get(rule)?.line,
+        })
+    }
+}
+
+/// A comparison of a field; one that is not there ends the rule.
+#[inline]
+fn plain(check: &Check, fields: &Fields) -> Truth {
+    let bit = 1u32 << (check.field & 31);
+    if fields.there & bit == 0 {
+        return match fields.unknown & bit {
+            0 => Truth::No,
+            _ => Truth::Unknown("it is not known of this packet"),
+        };
+    }
+    let value = fields.value.get(usize::from(check.field & 31)).copied().unwrap_or(0);
+    let within = (value & check.mask).wrapping_sub(check.lo) <= check.span;
+    (within != check.not).into()
+}
+
+fn asked(asked: &Asked, trip: &Trip) -> Truth {
+    asked.test.test(&trip.packet, &trip.packet.context)
+}
