@@ -164,12 +164,12 @@ impl Ruleset {
                 }
                 def.add(chain.clone(), line);
             }
-            Edit::Policy { chain, policy: Some(policy), counters } => {
+            Edit::Policy { chain, policy: Some(policy) } => {
                 let at = def.found(chain);
                 let chain = at.and_then(|at| def.chains.get_mut(at));
                 let chain = chain.ok_or(blamed(None, RulesetErrorKind::NoSuchChain))?;
                 chain.policy = *policy;
-                chain.counters = counters.unwrap_or(chain.counters);
+                chain.counters = Counters::default();
                 chain.line = line;
             }
             Edit::Flush { chain } => {

@@ -1,4 +1,5 @@
 //! Save files in, packets through, by hand.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may")]
 
 mod common;
 
