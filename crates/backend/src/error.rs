@@ -2,6 +2,7 @@
 
 use std::io;
 
+use oxtables_model::Problem;
 use oxtables_wire::nl::{WireError, WriteError};
 
 /// What was being done when the system refused.
@@ -107,35 +108,6 @@ pub struct Refusal {
     pub expression: Option<Box<[u8]>>,
 }
 
-/// An edit that cannot be, given what is there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Problem {
-    /// The chain is not there.
-    NoSuchChain,
-    /// A chain of that name is there.
-    ChainExists,
-    /// A chain of the new name is there.
-    NewNameTaken,
-    /// Not a base chain that iptables knows.
-    NotBuiltin,
-    /// The word is no policy.
-    BadPolicy,
-    /// The chain the rule jumps to is not there.
-    NoSuchTarget,
-    /// A base chain whose policy is not `ACCEPT` cannot be deleted.
-    NotEmpty,
-    /// The chain to rename is made by the same transaction.
-    RenamedWhenNew,
-    /// No rule like the one given.
-    NoSuchRule,
-    /// No rule of that number to delete.
-    NumberBeyondEnd,
-    /// No rule of that number to replace.
-    ReplaceBeyondEnd,
-    /// Too few rules to insert at that number.
-    InsertBeyondEnd,
-}
-
 /// Everything else.
 #[derive(Debug)]
 pub enum BackendError {
@@ -171,6 +143,8 @@ pub enum BackendError {
     Garbled(WireError),
     /// Others changed the rule set each time it was read.
     Changing,
+    /// The file that the rules live in cannot be read, understood or written: the sentence, safe to show.
+    File(String),
 }
 
 impl BackendError {

@@ -12,8 +12,9 @@ mod plan;
 mod raise;
 mod transaction;
 
-pub use error::{BackendError, Doing, Object, Problem, Refusal, Step};
+pub use error::{BackendError, Doing, Object, Refusal, Step};
 pub use list::{Listing, Scope};
+pub use oxtables_model::Problem;
 pub use transaction::Transaction;
 
 use link::{Commit, Link, ReadError};

@@ -102,31 +102,10 @@ pub(crate) fn read(
             read_rules(link, word, chain, cx)?;
         }
     }
-    complete(table, scope, &mut listing.chains);
+    // Base chains that the kernel does not have yet are there as far as a listing goes.
+    let only = if let Scope::Chain(one) = scope { Some(one) } else { None };
+    oxtables_model::complete(table, only, &mut listing.chains);
     Ok(listing)
-}
-
-/// Base chains that the kernel does not have yet are there as far as a listing goes.
-fn complete(table: TableName, scope: Scope<'_>, chains: &mut Vec<Chain>) {
-    for own in table.base_chains() {
-        let name = own.hook.chain().as_bytes();
-        let asked = !matches!(scope, Scope::Chain(one) if one != name);
-        if asked && !chains.iter().any(|c| c.name.bytes() == name) {
-            let base =
-                Base { hook: own.hook, policy: Policy::Accept, counters: Counters::default() };
-            chains.push(Chain {
-                name: ChainName::new(name),
-                base: Some(base),
-                exists: false,
-                references: 0,
-                rules: Vec::new(),
-            });
-        }
-    }
-    chains.sort_by(|a, b| {
-        let place = |c: &Chain| c.base.map_or(u32::MAX, |base| base.hook.number());
-        place(a).cmp(&place(b)).then_with(|| a.name.cmp(&b.name))
-    });
 }
 
 fn read_rules(

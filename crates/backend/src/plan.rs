@@ -3,13 +3,13 @@
 use oxtables_base::Family;
 use oxtables_ext::DecodeCx;
 use oxtables_model::{
-    Base, BaseChain, ChainName, Edit, Entry, Place as RulePlace, Policy, Rule, TableName,
+    Base, BaseChain, ChainName, Edit, Entry, Place as RulePlace, Policy, Problem, Rule, TableName,
 };
 use oxtables_wire::nft::{Compat, Counters, Rule as RuleHead};
 use rustc_hash::FxHashMap;
 
 use crate::batch::{Batch, Place, RuleId, Which};
-use crate::error::{BackendError, Problem, Step};
+use crate::error::{BackendError, Step};
 use crate::lower;
 use crate::raise;
 

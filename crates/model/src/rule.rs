@@ -82,6 +82,15 @@ impl Rule {
         }
     }
 
+    /// As [`Self::chain`], to be changed.
+    #[must_use]
+    pub const fn chain_mut(&mut self) -> Option<&mut ChainName> {
+        match &mut self.action {
+            Action::Jump(chain) | Action::Goto(chain) => Some(chain),
+            _ => None,
+        }
+    }
+
     /// Whether a part of it is an extension this version cannot explain.
     #[must_use]
     pub fn is_foreign(&self) -> bool {

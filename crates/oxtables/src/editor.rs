@@ -1,9 +1,10 @@
 //! The rule editors, `iptables` and `ip6tables`: one command line, one transaction.
 
-use crate::explain;
 use crate::machine::Machine;
 use crate::message::{Program, missing_extensions};
-use oxtables_backend::{Backend, BackendError, Listing, Problem, Scope, Transaction};
+use crate::store::{Place, Store};
+use crate::teach;
+use oxtables_backend::{BackendError, Listing, Problem, Scope};
 use oxtables_base::Family;
 use oxtables_model::{Chain, ChainName, Edit, Hook, TableName};
 use oxtables_syntax::list::Layout;
@@ -53,12 +54,19 @@ impl Outcome {
 
 /// Runs one command line.
 pub(crate) fn run(family: Family, words: &[&[u8]]) -> u8 {
-    let (words, teach) = explain::wanted(words);
+    let (words, teach) = teach::wanted(words);
     let program = Program(family.program());
+    let (words, place) = match Place::wanted(family, &words) {
+        Ok(wanted) => wanted,
+        Err(why) => {
+            eprintln!("{}: {why}", program.version());
+            return 2;
+        }
+    };
     let setting = Setting { family, host: &Machine, restore: None };
     let (mut outcome, table, edits) = match oxtables_syntax::parse(&words, setting) {
         Ok(Parsed::Run(invocation)) => {
-            let outcome = invoke(family, program, &invocation);
+            let outcome = invoke(family, program, &place, &invocation);
             let edits = match invocation.request {
                 Request::Edit(edits) => edits.into_vec(),
                 Request::Show { .. } => Vec::new(),
@@ -70,9 +78,9 @@ pub(crate) fn run(family: Family, words: &[&[u8]]) -> u8 {
     };
     if teach {
         let lesson = match &outcome.trouble {
-            Some(Trouble::Usage(error)) => explain::usage(family, &words, error),
+            Some(Trouble::Usage(error)) => teach::usage(family, &words, error),
             Some(Trouble::Backend(error)) => {
-                explain::refusal(family, &words, table.word(), &edits, error)
+                teach::refusal(family, &words, table.word(), &edits, error)
             }
             None => String::new(),
         };
@@ -93,19 +101,19 @@ pub(crate) fn aside_text(family: Family, program: Program<'_>, parsed: &Parsed) 
 }
 
 /// Does what was asked.
-fn invoke(family: Family, program: Program<'_>, invocation: &Invocation) -> Outcome {
-    let mut backend = match Backend::open(family, &Machine) {
-        Ok(backend) => backend,
+fn invoke(family: Family, program: Program<'_>, place: &Place, invocation: &Invocation) -> Outcome {
+    let mut store = match Store::open(family, place) {
+        Ok(store) => store,
         Err(e) => return Outcome::backend(program, e),
     };
     match &invocation.request {
-        Request::Edit(edits) => edit(&mut backend, family, program, invocation, edits),
-        Request::Show { .. } => show(&mut backend, family, program, invocation),
+        Request::Edit(edits) => edit(&mut store, family, program, invocation, edits),
+        Request::Show { .. } => show(&mut store, family, program, invocation),
     }
 }
 
 fn edit(
-    backend: &mut Backend<'_>,
+    store: &mut Store,
     family: Family,
     program: Program<'_>,
     invocation: &Invocation,
@@ -113,21 +121,21 @@ fn edit(
 ) -> Outcome {
     let table = invocation.table;
     let mut echo = Vec::new();
-    let names = match chain_names(backend, invocation.verbose, table, edits) {
+    let names = match chain_names(store, invocation.verbose, table, edits) {
         Ok(names) => names,
         Err(e) => return Outcome::backend(program, e),
     };
-    let mut transaction = Transaction::new(table);
+    let mut work = store.begin(table);
     for edit in edits {
         push_echo(&mut echo, family, invocation.verbose, &names, edit);
-        if let Err(e) = backend.push(&mut transaction, edit.clone(), 0) {
+        if let Err(e) = store.push(&mut work, edit.clone(), 0) {
             return Outcome::backend(program, e);
         }
     }
-    match backend.commit(transaction) {
+    match store.commit(work) {
         Ok(()) => Outcome::done(echo),
         Err(e) => {
-            let warning = missing_extensions(backend, &e);
+            let warning = missing_extensions(store, &e);
             let failed = failure(program, e, edits);
             Outcome { stderr: warning + &failed.stderr, ..failed }
         }
@@ -148,7 +156,7 @@ fn failure(program: Program<'_>, error: BackendError, edits: &[Edit]) -> Outcome
 
 /// The chains that an edit of all chains says it touched, when it says so.
 fn chain_names(
-    backend: &mut Backend<'_>,
+    store: &mut Store,
     verbose: u8,
     table: TableName,
     edits: &[Edit],
@@ -164,7 +172,7 @@ fn chain_names(
     if verbose == 0 || !edits.iter().any(all) {
         return Ok(Vec::new());
     }
-    backend.list(table, Scope::Chains).map(|l| l.chains)
+    store.list(table, Scope::Chains).map(|l| l.chains)
 }
 
 /// Appends what `-v` says of an edit.
@@ -205,7 +213,7 @@ pub(crate) fn push_echo(
 }
 
 pub(crate) fn show(
-    backend: &mut Backend<'_>,
+    store: &mut Store,
     family: Family,
     program: Program<'_>,
     invocation: &Invocation,
@@ -213,9 +221,9 @@ pub(crate) fn show(
     let Request::Show { as_rules, chain, number, zero } = &invocation.request else {
         return Outcome::done(Vec::new());
     };
-    let mut stderr = legacy_warning(family, family.program());
+    let mut stderr = legacy_warning(store, family, family.program());
     let scope = chain.as_ref().map_or(Scope::All, |c| Scope::Chain(c.bytes()));
-    let listing = match backend.list(invocation.table, scope) {
+    let listing = match store.list(invocation.table, scope) {
         Ok(listing) => listing,
         Err(e) => return Outcome::backend(program, e),
     };
@@ -240,7 +248,7 @@ pub(crate) fn show(
     }
     if *zero {
         let edits = [Edit::Zero { chain: chain.clone(), number: *number }];
-        let zeroed = edit(backend, family, program, invocation, &edits);
+        let zeroed = edit(store, family, program, invocation, &edits);
         out.extend_from_slice(&zeroed.stdout);
         stderr.push_str(&zeroed.stderr);
         code = code.max(zeroed.code);
@@ -270,7 +278,10 @@ pub(crate) fn foreign_chains_note(table: TableName) -> String {
 }
 
 /// The note that there are rules of the older kind, which are not shown here.
-pub(crate) fn legacy_warning(family: Family, program: &str) -> String {
+pub(crate) fn legacy_warning(store: &Store, family: Family, program: &str) -> String {
+    if matches!(store, Store::File(_)) {
+        return String::new();
+    }
     let path = match family {
         Family::Ip4 => "/proc/net/ip_tables_names",
         Family::Ip6 => "/proc/net/ip6_tables_names",

@@ -4,12 +4,13 @@
 mod applet;
 mod demo;
 mod editor;
-mod explain;
 mod getopt;
 mod machine;
 mod message;
 mod restore;
 mod save;
+mod store;
+mod teach;
 mod top;
 
 pub use oxtables_backend as backend;

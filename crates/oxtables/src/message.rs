@@ -1,7 +1,8 @@
 //! Errors as the family prints them: the first line is upstream's, what follows teaches.
 
 use crate::UPSTREAM;
-use oxtables_backend::{Backend, BackendError, Doing, Object, Problem, Refusal};
+use crate::store::Store;
+use oxtables_backend::{BackendError, Doing, Object, Problem, Refusal};
 use oxtables_base::text::visible;
 use oxtables_ext::{MATCHES, Revision, TARGETS};
 use oxtables_syntax::UsageError;
@@ -79,6 +80,7 @@ impl Program<'_> {
                 let text = format!("{}: the kernel's answer is not understood\n", self.version());
                 (text, 4)
             }
+            BackendError::File(why) => (format!("{}: {why}\n", self.version()), 4),
             BackendError::Changing => {
                 let busy = "Resource temporarily unavailable";
                 (format!("{}: {busy}.\n", self.0), 4)
@@ -138,7 +140,7 @@ impl Program<'_> {
 }
 
 /// What is said before a refusal of extensions that this kernel does not have.
-pub(crate) fn missing_extensions(backend: &mut Backend<'_>, error: &BackendError) -> String {
+pub(crate) fn missing_extensions(store: &mut Store, error: &BackendError) -> String {
     let BackendError::Refused(refusals) = error else { return String::new() };
     let mut text = String::new();
     for refusal in refusals.iter().filter(|r| r.errno == ENOENT) {
@@ -152,7 +154,7 @@ pub(crate) fn missing_extensions(backend: &mut Backend<'_>, error: &BackendError
             false => MATCHES.iter().map(|k| k.spec).find(|s| s.kernel.as_bytes() == name),
         };
         let Some(spec) = spec else { continue };
-        let known = |rev: &Revision| backend.has_revision(name, rev.rev, target).unwrap_or(true);
+        let known = |rev: &Revision| store.has_revision(name, rev.rev, target).unwrap_or(true);
         if !spec.revisions.iter().any(known) {
             let lowest = spec.revisions.last().map_or(0, |r| r.rev);
             text.push_str(&format!(

@@ -1,11 +1,12 @@
 //! `iptables-restore` and `ip6tables-restore`: a file to the kernel, one transaction a table.
 
 use crate::editor::{self, aside_text, push_echo};
-use crate::explain;
 use crate::getopt::{self, Opt, Value};
 use crate::machine::{Machine, write_shown};
 use crate::message::{BAD_POLICY, Program, missing_extensions, problem_sentence};
-use oxtables_backend::{Backend, BackendError, Problem, Scope, Transaction};
+use crate::store::{Place, Store, Work};
+use crate::teach;
+use oxtables_backend::{BackendError, Problem, Scope};
 use oxtables_base::Family;
 use oxtables_base::text::visible;
 use oxtables_model::{ChainName, Edit, TableName};
@@ -46,7 +47,14 @@ struct Flags {
 /// Runs it; `name` is what it was called.
 pub(crate) fn run(family: Family, name: &[u8], words: &[&[u8]]) -> u8 {
     let name = visible(name);
-    let (words, teach) = explain::wanted(words);
+    let (words, teach) = teach::wanted(words);
+    let (words, place) = match Place::wanted(family, &words) {
+        Ok(wanted) => wanted,
+        Err(why) => {
+            eprintln!("{name}: {why}\nTry `{name} -h' for more information.");
+            return 2;
+        }
+    };
     let given = match getopt::parse(&words, OPTIONS) {
         Ok(given) => given,
         Err(why) => {
@@ -87,7 +95,7 @@ pub(crate) fn run(family: Family, name: &[u8], words: &[&[u8]]) -> u8 {
         }
     };
     let options = RestoreOptions { family, counters: flags.counters, table, host: &Machine };
-    Restore::new(family, &name, flags).all(&text, &options)
+    Restore::new(family, &name, flags, place).all(&text, &options)
 }
 
 fn usage(name: &str) -> String {
@@ -144,8 +152,9 @@ struct Restore<'a> {
     program: Program<'a>,
     flags: Flags,
     /// Opened with the first table, so that a text that is wrong from the start needs no rights.
-    backend: Option<Backend<'static>>,
-    transaction: Transaction,
+    store: Option<Store>,
+    place: Place,
+    work: Option<Work>,
     /// The first jump to a chain that is not there, and its line.
     astray: Option<(u32, ChainName)>,
     /// Under `--noflush` the jumps of a table and their lines: whether their chains are there is
@@ -155,13 +164,14 @@ struct Restore<'a> {
 }
 
 impl<'a> Restore<'a> {
-    fn new(family: Family, name: &'a str, flags: Flags) -> Self {
+    fn new(family: Family, name: &'a str, flags: Flags, place: Place) -> Self {
         Self {
             family,
             program: Program(name),
             flags,
-            backend: None,
-            transaction: Transaction::new(TableName::Filter),
+            store: None,
+            place,
+            work: None,
             astray: None,
             jumps: Vec::new(),
             echo: Vec::new(),
@@ -174,13 +184,13 @@ impl<'a> Restore<'a> {
         let (message, code, at) = match done {
             Ok(()) => (String::new(), 0, None),
             Err(Stop::Text(e)) => {
-                let (message, code) = self.text_error(&e);
+                let (message, code) = text_error(self.program, &e);
                 (message, code, Some((e.line, e.column, Some(e.kind))))
             }
             Err(Stop::Backend(e)) => {
                 let line = first_line(&e);
-                let backend = self.backend.as_mut();
-                let warning = backend.map_or_else(String::new, |b| missing_extensions(b, &e));
+                let store = self.store.as_mut();
+                let warning = store.map_or_else(String::new, |b| missing_extensions(b, &e));
                 let (message, code) = self.program.backend(&e, true);
                 (warning + &message, code, line.map(|l| (l, None, None)))
             }
@@ -189,7 +199,7 @@ impl<'a> Restore<'a> {
         self.flush_echo();
         eprint!("{message}");
         if let (true, Some((line, column, kind))) = (self.flags.teach, at) {
-            eprint!("{}", explain::line(self.family, text, line, column, kind.as_ref()));
+            eprint!("{}", teach::line(self.family, text, line, column, kind.as_ref()));
         }
         code
     }
@@ -228,15 +238,15 @@ impl<'a> Restore<'a> {
     }
 
     fn begin(&mut self, table: TableName, line: u32) -> Result<(), Stop> {
-        self.transaction = Transaction::new(table);
         self.astray = None;
         self.jumps.clear();
         if self.flags.test {
             return Ok(());
         }
-        if self.backend.is_none() {
-            self.backend = Some(Backend::open(self.family, &Machine)?);
+        if self.store.is_none() {
+            self.store = Some(Store::open(self.family, &self.place)?);
         }
+        self.work = self.store.as_ref().map(|store| store.begin(table));
         if self.flags.noflush {
             return Ok(());
         }
@@ -252,8 +262,8 @@ impl<'a> Restore<'a> {
     /// chains that the file does not name. A word more on the screen must not change what the file
     /// means, so here it does not.
     fn echo_cleared(&mut self, table: TableName) -> Result<(), Stop> {
-        let Some(backend) = &mut self.backend else { return Ok(()) };
-        let listing = backend.list(table, Scope::Chains)?;
+        let Some(store) = &mut self.store else { return Ok(()) };
+        let listing = store.list(table, Scope::Chains)?;
         for edit in [Edit::Flush { chain: None }, Edit::DeleteChain { chain: None }] {
             push_echo(&mut self.echo, self.family, 1, &listing.chains, &edit);
         }
@@ -261,12 +271,15 @@ impl<'a> Restore<'a> {
     }
 
     fn push(&mut self, edit: Edit, line: u32) -> Result<(), Stop> {
-        let (Some(backend), false) = (&self.backend, self.flags.test) else { return Ok(()) };
+        let (Some(store), Some(work), false) = (&self.store, &mut self.work, self.flags.test)
+        else {
+            return Ok(());
+        };
         let target = edit.rule().and_then(|r| r.chain()).cloned();
         if self.flags.noflush {
             self.jumps.extend(target.iter().map(|chain| (line, chain.clone())));
         }
-        match backend.push(&mut self.transaction, edit, line) {
+        match store.push(work, edit, line) {
             Err(BackendError::Problem { problem: Problem::NoSuchTarget, tag }) => {
                 // COMPAT: upstream looks at jumps when it comes to COMMIT, after all other faults.
                 if self.astray.is_none() {
@@ -299,8 +312,8 @@ impl<'a> Restore<'a> {
     /// before this table's transaction; upstream shows the table as changed so far.
     fn show(&mut self, invocation: &Invocation, line: u32) -> Result<(), Stop> {
         self.flush_echo();
-        let Some(backend) = &mut self.backend else { return Ok(()) };
-        let outcome = editor::show(backend, self.family, self.program, invocation);
+        let Some(store) = &mut self.store else { return Ok(()) };
+        let outcome = editor::show(store, self.family, self.program, invocation);
         self.echo.extend_from_slice(&outcome.stdout);
         match outcome.code {
             0 => Ok(()),
@@ -313,10 +326,8 @@ impl<'a> Restore<'a> {
         if let Some((at, chain)) = &self.astray {
             return Err(self.unknown_target(chain, *at, line));
         }
-        let Some(backend) = &mut self.backend else { return Ok(()) };
-        let next = Transaction::new(TableName::Filter);
-        let transaction = std::mem::replace(&mut self.transaction, next);
-        match backend.commit(transaction) {
+        let (Some(store), Some(work)) = (&mut self.store, self.work.take()) else { return Ok(()) };
+        match store.commit(work) {
             Ok(()) => {
                 self.flush_echo();
                 Ok(())
@@ -344,41 +355,6 @@ impl<'a> Restore<'a> {
         show_text(&self.echo);
         self.echo.clear();
     }
-
-    /// The message of a fault in the text, and the exit code.
-    fn text_error(&self, e: &RestoreError) -> (String, u8) {
-        let (program, line) = (self.program, e.line);
-        let own =
-            |what: String| program.parameter(&format!("{}: line {line} {what}", program.0), line);
-        match &e.kind {
-            RestoreErrorKind::OutsideTable => (format!("{}: line {line} failed\n", program.0), 1),
-            RestoreErrorKind::CommitExpected => {
-                (format!("{}: COMMIT expected at line {line}\n", program.0), 1)
-            }
-            RestoreErrorKind::Table(name) => own(format!("table name '{}' invalid", visible(name))),
-            RestoreErrorKind::NoTable => own("table name invalid".to_owned()),
-            RestoreErrorKind::NoChain => own("chain name invalid".to_owned()),
-            RestoreErrorKind::NoPolicy => own("policy invalid".to_owned()),
-            RestoreErrorKind::Usage(error) => program.usage(error, Some(line)),
-            RestoreErrorKind::PolicyCounters(chain) => {
-                let chain = visible(chain);
-                let sentence = format!("invalid policy counters for chain '{chain}'");
-                program.parameter(&sentence, line)
-            }
-            RestoreErrorKind::Bracket => {
-                program.parameter(&format!("Bad line {line}: need ]"), line)
-            }
-            RestoreErrorKind::Words(WordsError::TooLong) => {
-                program.parameter("Parameter too long!", line)
-            }
-            RestoreErrorKind::Words(WordsError::TooMany) => {
-                program.parameter("Parser cannot handle more arguments", line)
-            }
-            RestoreErrorKind::Nul => {
-                program.parameter(&format!("Bad line {line}: a NUL byte in it"), line)
-            }
-        }
-    }
 }
 
 fn show_text(text: &[u8]) {
@@ -394,4 +370,36 @@ fn first_line(e: &BackendError) -> Option<u32> {
         _ => return None,
     };
     (line > 0).then_some(line)
+}
+
+/// The message of a fault in the text, and the exit code.
+pub(crate) fn text_error(program: Program<'_>, e: &RestoreError) -> (String, u8) {
+    let line = e.line;
+    let own = |what: String| program.parameter(&format!("{}: line {line} {what}", program.0), line);
+    match &e.kind {
+        RestoreErrorKind::OutsideTable => (format!("{}: line {line} failed\n", program.0), 1),
+        RestoreErrorKind::CommitExpected => {
+            (format!("{}: COMMIT expected at line {line}\n", program.0), 1)
+        }
+        RestoreErrorKind::Table(name) => own(format!("table name '{}' invalid", visible(name))),
+        RestoreErrorKind::NoTable => own("table name invalid".to_owned()),
+        RestoreErrorKind::NoChain => own("chain name invalid".to_owned()),
+        RestoreErrorKind::NoPolicy => own("policy invalid".to_owned()),
+        RestoreErrorKind::Usage(error) => program.usage(error, Some(line)),
+        RestoreErrorKind::PolicyCounters(chain) => {
+            let chain = visible(chain);
+            let sentence = format!("invalid policy counters for chain '{chain}'");
+            program.parameter(&sentence, line)
+        }
+        RestoreErrorKind::Bracket => program.parameter(&format!("Bad line {line}: need ]"), line),
+        RestoreErrorKind::Words(WordsError::TooLong) => {
+            program.parameter("Parameter too long!", line)
+        }
+        RestoreErrorKind::Words(WordsError::TooMany) => {
+            program.parameter("Parser cannot handle more arguments", line)
+        }
+        RestoreErrorKind::Nul => {
+            program.parameter(&format!("Bad line {line}: a NUL byte in it"), line)
+        }
+    }
 }

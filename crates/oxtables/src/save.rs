@@ -2,9 +2,10 @@
 
 use crate::editor::{foreign_chains_note, has_foreign, legacy_warning};
 use crate::getopt::{self, Opt, Value};
-use crate::machine::{Machine, write_shown};
+use crate::machine::write_shown;
 use crate::message::Program;
-use oxtables_backend::{Backend, BackendError, Scope};
+use crate::store::{Place, Store};
+use oxtables_backend::{BackendError, Scope};
 use oxtables_base::Family;
 use oxtables_base::text::visible;
 use oxtables_model::TableName;
@@ -27,7 +28,12 @@ const OPTIONS: &[Opt] = &[
 pub(crate) fn run(family: Family, name: &[u8], words: &[&[u8]]) -> u8 {
     let name = visible(name);
     let program = Program(&name);
-    let given = match getopt::parse(words, OPTIONS) {
+    let Ok((words, place)) =
+        Place::wanted(family, words).inspect_err(|why| eprintln!("{name}: {why}"))
+    else {
+        return 2;
+    };
+    let given = match getopt::parse(&words, OPTIONS) {
         Ok(given) => given,
         Err(why) => {
             eprintln!("{name}: {why}\nLook at manual page `{name}.8' for more information.");
@@ -68,9 +74,8 @@ pub(crate) fn run(family: Family, name: &[u8], words: &[&[u8]]) -> u8 {
             return 1;
         }
     };
-    eprint!("{}", legacy_warning(family, &name));
     let mut saver = Saver { family, name: &name, counters, sink: &mut sink };
-    match saver.all(wanted) {
+    match saver.all(&place, wanted) {
         Ok(()) => sink.finish(),
         Err(e) => {
             let (text, code) = program.backend(&e, false);
@@ -123,22 +128,23 @@ struct Saver<'a> {
 }
 
 impl Saver<'_> {
-    /// Saves one table, or each that the kernel has.
-    fn all(&mut self, wanted: Option<TableName>) -> Result<(), BackendError> {
-        let mut backend = Backend::open(self.family, &Machine)?;
-        let there = backend.tables()?;
+    /// Saves one table, or each that is there.
+    fn all(&mut self, place: &Place, wanted: Option<TableName>) -> Result<(), BackendError> {
+        let mut store = Store::open(self.family, place)?;
+        eprint!("{}", legacy_warning(&store, self.family, self.name));
+        let there = store.tables()?;
         for table in TableName::ALL {
             let exists = there.iter().any(|t| t == table.word().as_bytes());
             // COMPAT: a table asked for by name is saved also when the kernel has none: empty.
             if wanted.map_or(exists, |w| w == table) {
-                self.table(&mut backend, table)?;
+                self.table(&mut store, table)?;
             }
         }
         Ok(())
     }
 
-    fn table(&mut self, backend: &mut Backend<'_>, table: TableName) -> Result<(), BackendError> {
-        let listing = backend.list(table, Scope::All)?;
+    fn table(&mut self, store: &mut Store, table: TableName) -> Result<(), BackendError> {
+        let listing = store.list(table, Scope::All)?;
         let mut out = Vec::new();
         if !listing.foreign_base_chains.is_empty() {
             out.extend_from_slice(foreign_chains_note(table).as_bytes());

@@ -28,7 +28,7 @@ const LONGER: &[(&str, &str, &str)] = &[
         "one line a kind: the sentences of the command line, side by side, and none forgotten",
     ),
     (
-        "crates/oxtables/src/explain/cause.rs",
+        "crates/oxtables/src/teach/cause.rs",
         "of_usage",
         "one entry a kind: the advice for the command line, side by side",
     ),
