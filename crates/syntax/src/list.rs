@@ -1,6 +1,6 @@
 //! The layouts of `-L`, and the one-line form that `-v` echoes.
 
-use crate::save::action_name;
+use crate::save::kernel_name;
 use oxtables_base::{Counters, Family, HostMask, Interface, Neg, addr, names, number};
 use oxtables_ext::{Host, ListWriter};
 use oxtables_model::{Action, Base, Chain, Entry, Rule};
@@ -90,7 +90,7 @@ impl Layout<'_> {
             line_numbers: false,
             host,
         };
-        out.extend_from_slice(action_name(&rule.action));
+        out.extend_from_slice(kernel_name(&rule.action));
         out.push(b' ');
         layout.push_protocol(out, rule.protocol, 0);
         out.extend_from_slice(b"opt ");
@@ -111,7 +111,7 @@ impl Layout<'_> {
     }
 
     fn push_rule(&self, out: &mut Vec<u8>, rule: &Rule) {
-        push_padded(out, action_name(&rule.action), 9);
+        push_padded(out, kernel_name(&rule.action), 9);
         out.push(b' ');
         self.push_protocol(out, rule.protocol, 4);
         push_fragment(out, rule.fragment);

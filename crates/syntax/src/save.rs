@@ -112,7 +112,7 @@ fn push_action(out: &mut Vec<u8>, family: Family, action: &Action) {
 }
 
 /// The word after `-j` or `-g`; empty when the rule only counts.
-pub(crate) fn action_name(action: &Action) -> &[u8] {
+fn action_name(action: &Action) -> &[u8] {
     match action {
         Action::Continue => b"",
         Action::Accept => b"ACCEPT",
@@ -122,6 +122,16 @@ pub(crate) fn action_name(action: &Action) -> &[u8] {
         Action::Jump(chain) | Action::Goto(chain) => chain.bytes(),
         Action::Target(AnyTarget::Foreign(f)) => &f.name,
         Action::Target(target) => target.spec().map_or(b"", |s| s.name.as_bytes()),
+    }
+}
+
+/// The word in the target column of listings.
+///
+/// COMPAT: the kernel's name of a target, as upstream shows it: `CT` for `NOTRACK`.
+pub(crate) fn kernel_name(action: &Action) -> &[u8] {
+    match action {
+        Action::Target(target) => target.kernel_name().0,
+        _ => action_name(action),
     }
 }
 
