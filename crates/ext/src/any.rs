@@ -2,7 +2,7 @@
 //! Behaviour lives in the extensions; here is delegation only.
 
 use crate::{ArgError, ArgWriter, Args, DecodeCx, DecodeError, Extension, ListWriter, ParseCx};
-use crate::{Match, Revision, Spec, View, matches, targets};
+use crate::{Effect, Keeps, Match, Revision, Spec, View, matches, targets};
 use oxtables_base::{Family, Neg};
 use oxtables_packet::{Context, Packet, Truth};
 use oxtables_wire::nft::cond::Item;
@@ -106,6 +106,11 @@ macro_rules! extension_list {
             pub fn view(&self) -> View {
                 match self { $(Self::$name(x) => Extension::view(x),)* Self::Foreign(_) => View::Opaque(crate::Class::Barrier) }
             }
+            /// See [`Extension::effect`]; what a foreign one does is not known.
+            #[must_use]
+            pub fn effect(&self) -> Effect {
+                match self { $(Self::$name(x) => Extension::effect(x),)* Self::Foreign(_) => Effect::Unknown("this target is not known to oxtables") }
+            }
             /// See [`Extension::lower`].
             pub fn lower(&self, w: &mut Writer, cx: &NativeCx) -> bool {
                 match self { $(Self::$name(x) => Extension::lower(x, w, cx),)* Self::Foreign(_) => false }
@@ -153,6 +158,11 @@ macro_rules! tested {
                     $(Self::$name(x) => <$type as Match>::test(x, packet, cx),)*
                     Self::Foreign(_) => Truth::Unknown("this match is not known to oxtables"),
                 }
+            }
+            /// See [`Match::keeps`].
+            #[must_use]
+            pub fn keeps(&self) -> Option<Keeps> {
+                match self { $(Self::$name(x) => <$type as Match>::keeps(x),)* Self::Foreign(_) => None }
             }
         }
     };

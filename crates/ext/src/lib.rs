@@ -8,7 +8,9 @@
 mod abi;
 mod any;
 pub mod args;
+pub mod effect;
 pub mod host;
+pub mod keeps;
 pub mod matches;
 mod sentence;
 pub mod spec;
@@ -24,7 +26,9 @@ pub use any::{
     AnyMatch, AnyTarget, Foreign, Kind, MATCHES, NativeCx, Raised, TARGETS, find_match, find_target,
 };
 pub use args::{ArgError, ArgErrorKind, Args, Opt, OptDef, Seen};
+pub use effect::{Effect, NatKind};
 pub use host::{Host, NoHost};
+pub use keeps::Keeps;
 pub use spec::{Families, Revision, Spec};
 pub use value::{Value, ValueCx, ValueError};
 pub use view::{Class, Clause, Field, View};
@@ -130,6 +134,11 @@ pub trait Extension: Clone + Eq + Hash + Debug + Sized + 'static {
     fn view(&self) -> View {
         View::Opaque(Class::Barrier)
     }
+
+    /// What a target does to a packet; a match does nothing.
+    fn effect(&self) -> Effect {
+        Effect::Unknown("what this target does is not modelled")
+    }
 }
 
 /// An extension that is asked about packets.
@@ -139,4 +148,9 @@ pub trait Match: Extension {
     /// Exact where the packet and what is known around it decide; otherwise
     /// [`Truth::Unknown`] with the reason, never a guess.
     fn test(&self, packet: &Packet, cx: &Context) -> Truth;
+
+    /// What it keeps between packets, if its answer depends on those before.
+    fn keeps(&self) -> Option<Keeps> {
+        None
+    }
 }

@@ -133,6 +133,15 @@ impl Match for Connlimit {
     fn test(&self, _packet: &Packet, _cx: &Context) -> Truth {
         Truth::Unknown("how many connections there are is not known")
     }
+
+    fn keeps(&self) -> Option<Keeps> {
+        Some(Keeps::Connlimit {
+            above: self.above,
+            limit: self.limit,
+            mask: self.mask.0.address(),
+            by_destination: self.by_destination,
+        })
+    }
 }
 
 abi! {

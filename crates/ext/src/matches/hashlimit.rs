@@ -241,6 +241,22 @@ impl Match for Hashlimit {
     fn test(&self, _packet: &Packet, _cx: &Context) -> Truth {
         Truth::Unknown("how much of the hashlimit is used up is not known")
     }
+
+    fn keeps(&self) -> Option<Keeps> {
+        let table = &*self.0;
+        Some(Keeps::Hashlimit(Box::new(keeps::HashBuckets {
+            name: table.name.bytes().to_vec(),
+            mode: table.mode_bits(),
+            avg: table.rate.avg(SCALE)?,
+            burst: table.burst,
+            max: table.max,
+            expire: table.expire,
+            gc_interval: table.gc_interval,
+            srcmask: table.srcmask.0,
+            dstmask: table.dstmask.0,
+            interval: table.interval.map_or(0, |i| i.0),
+        })))
+    }
 }
 
 /// The two options of a rate, to write it with its sense told by the option alone.

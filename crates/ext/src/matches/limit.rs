@@ -133,6 +133,11 @@ impl Match for Limit {
     fn test(&self, _packet: &Packet, _cx: &Context) -> Truth {
         Truth::Unknown("how much of the limit is used up is not known")
     }
+
+    fn keeps(&self) -> Option<Keeps> {
+        let rate = &self.rate.0;
+        Some(Keeps::Limit { rate: rate.count(), unit: rate.seconds(), burst: self.burst })
+    }
 }
 
 abi! {

@@ -57,6 +57,10 @@ impl Match for Quota {
     fn test(&self, _packet: &Packet, _cx: &Context) -> Truth {
         Truth::Unknown("how much of the quota is used up is not known")
     }
+
+    fn keeps(&self) -> Option<Keeps> {
+        Some(Keeps::Quota { not: self.0.not, bytes: self.0.value })
+    }
 }
 
 abi! {

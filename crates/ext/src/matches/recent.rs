@@ -208,6 +208,19 @@ impl Match for Recent {
     fn test(&self, _packet: &Packet, _cx: &Context) -> Truth {
         Truth::Unknown("the list of recent addresses is not known")
     }
+
+    fn keeps(&self) -> Option<Keeps> {
+        let asked = &*self.0;
+        Some(Keeps::Recent(Box::new(keeps::RecentList {
+            name: asked.name.bytes().to_vec(),
+            check_set: asked.check_set(),
+            not: asked.not,
+            seconds: asked.seconds.unwrap_or(0),
+            hit_count: asked.hitcount,
+            by_destination: asked.by_destination,
+            mask: asked.mask.address(),
+        })))
+    }
 }
 
 /// Only refusals: what is saved holds a mask, which the families write differently. Golden captures

@@ -193,6 +193,15 @@ impl Match for Statistic {
             Self::Nth { .. } => Truth::Unknown("how many packets came before is not known"),
         }
     }
+
+    fn keeps(&self) -> Option<Keeps> {
+        match *self {
+            Self::Nth { every: Neg { not, value }, packet } => {
+                Some(Keeps::Nth { not, every: value, packet })
+            }
+            Self::Random(_) => None,
+        }
+    }
 }
 
 abi! {

@@ -55,6 +55,10 @@ impl Extension for Audit {
         let raw: XtAuditInfo = abi::read(bytes)?;
         Keyword::from_number(raw.kind.into()).map(Self).ok_or(DecodeError::Unknown)
     }
+
+    fn effect(&self) -> Effect {
+        Effect::Nothing
+    }
 }
 
 abi! {

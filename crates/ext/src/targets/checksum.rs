@@ -43,6 +43,11 @@ impl Extension for Checksum {
         let raw: XtChecksumInfo = abi::read(bytes)?;
         if raw.operation == FILL_BIT { Ok(Self) } else { Err(DecodeError::Unknown) }
     }
+
+    /// What is filled in are checksums left to hardware, which packets on a wire do not lack.
+    fn effect(&self) -> Effect {
+        Effect::Nothing
+    }
 }
 
 abi! {

@@ -103,6 +103,10 @@ impl Extension for Classify {
         let raw: XtClassifyTargetInfo = abi::read(bytes)?;
         Ok(Self(TrafficClass::from_priority(raw.priority)))
     }
+
+    fn effect(&self) -> Effect {
+        Effect::Priority(self.0.priority())
+    }
 }
 
 abi! {

@@ -275,6 +275,10 @@ impl Extension for Connmark {
         }
         Ok(Self { change, shift: Shift { right: raw.shift_dir != 0, bits: raw.shift_bits } })
     }
+
+    fn effect(&self) -> Effect {
+        Effect::Connmark(self.clone())
+    }
 }
 
 /// A change of the mark in the shortest words.

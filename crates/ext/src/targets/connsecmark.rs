@@ -77,6 +77,10 @@ impl Extension for Connsecmark {
             _ => Err(DecodeError::Unknown),
         }
     }
+
+    fn effect(&self) -> Effect {
+        Effect::Nothing
+    }
 }
 
 abi! {

@@ -293,6 +293,16 @@ impl Extension for Ct {
             zone: direction.zip(zone),
         })))
     }
+
+    fn effect(&self) -> Effect {
+        let tracking = &*self.0;
+        match (&tracking.helper, tracking.zone) {
+            _ if tracking.notrack => Effect::Notrack,
+            (_, Some(_)) => Effect::Unknown("zones of connections are not modelled"),
+            (Some(helper), None) => Effect::Helper(helper.bytes().to_vec()),
+            (None, None) => Effect::Nothing,
+        }
+    }
 }
 
 impl Ct {

@@ -56,4 +56,8 @@ impl Extension for Dnat {
         let range = Range::decode(Layout::of(rev), cx, &[&RANDOM, &PERSISTENT], bytes)?;
         if range.to == To::default() { Err(DecodeError::Unknown) } else { Ok(Self(range)) }
     }
+
+    fn effect(&self) -> Effect {
+        Effect::Nat(NatKind::Destination, self.0)
+    }
 }

@@ -54,6 +54,10 @@ impl Extension for Dscp {
         let raw: XtDscpInfo = abi::read(bytes)?;
         CodePoint::new(raw.dscp).map(Self).ok_or(DecodeError::Unknown)
     }
+
+    fn effect(&self) -> Effect {
+        Effect::Dscp(self.0.number())
+    }
 }
 
 abi! {

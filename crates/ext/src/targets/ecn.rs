@@ -125,6 +125,10 @@ impl Extension for Ecn {
             ect: (operation & op::SET_IP != 0).then_some(ip_ect),
         })
     }
+
+    fn effect(&self) -> Effect {
+        Effect::Ecn(self.clone())
+    }
 }
 
 abi! {

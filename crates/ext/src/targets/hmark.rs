@@ -428,6 +428,10 @@ impl Extension for Hmark {
             false => Err(DecodeError::Unknown),
         }
     }
+
+    fn effect(&self) -> Effect {
+        Effect::Unknown("the hash of HMARK is not modelled")
+    }
 }
 
 abi! {

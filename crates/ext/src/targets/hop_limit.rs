@@ -122,6 +122,10 @@ impl<const V6: bool> Extension for HopLimit<V6> {
         };
         Ok(Self { change, by })
     }
+
+    fn effect(&self) -> Effect {
+        Effect::HopLimit(self.change, self.by)
+    }
 }
 
 abi! {

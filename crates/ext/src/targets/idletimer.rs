@@ -80,6 +80,10 @@ impl Extension for Idletimer {
             alarm: raw.timer_type == ALARM_TYPE,
         })
     }
+
+    fn effect(&self) -> Effect {
+        Effect::Nothing
+    }
 }
 
 abi! {

@@ -135,6 +135,10 @@ impl Extension for Led {
             always_blink: raw.always_blink != 0,
         })
     }
+
+    fn effect(&self) -> Effect {
+        Effect::Nothing
+    }
 }
 
 abi! {

@@ -177,6 +177,10 @@ impl Extension for Log {
             flags: raw.logflags,
         })
     }
+
+    fn effect(&self) -> Effect {
+        Effect::Log { prefix: self.prefix.bytes().to_vec() }
+    }
 }
 
 abi! {

@@ -148,6 +148,11 @@ impl Extension for Mark {
         };
         Some((Self(change), 1))
     }
+
+    fn effect(&self) -> Effect {
+        let MarkMask { value, mask } = self.0;
+        Effect::Mark { value, mask }
+    }
 }
 
 abi! {

@@ -56,4 +56,8 @@ impl<const V6: bool> Extension for Masquerade<V6> {
         let addressed = range.to.addresses.is_some();
         if addressed { Err(DecodeError::Unknown) } else { Ok(Self(range)) }
     }
+
+    fn effect(&self) -> Effect {
+        Effect::Nat(NatKind::Masquerade, self.0)
+    }
 }

@@ -108,6 +108,10 @@ impl<const V6: bool> Extension for Netmap<V6> {
         let mask = same_bits(lo, hi).ok_or(DecodeError::Unknown)?;
         HostMask::new(lo, mask).map(|h| Self(Network(h))).ok_or(DecodeError::Unknown)
     }
+
+    fn effect(&self) -> Effect {
+        Effect::Netmap(self.0.0)
+    }
 }
 
 #[cfg(test)]

@@ -212,6 +212,10 @@ impl Extension for Nflog {
         };
         Some((value, 1))
     }
+
+    fn effect(&self) -> Effect {
+        Effect::Report { group: self.group, prefix: self.prefix.bytes().to_vec() }
+    }
 }
 
 abi! {

@@ -163,6 +163,10 @@ impl Extension for Nfqueue {
         let queues = Queues(NumRange { lo: queuenum, hi });
         Ok(Self { queues, bypass: flags & BYPASS_BIT != 0, cpu_fanout })
     }
+
+    fn effect(&self) -> Effect {
+        Effect::Queue(self.queues.0.lo, self.queues.0.hi)
+    }
 }
 
 abi! {

@@ -41,4 +41,8 @@ impl Extension for Notrack {
         }
         Ok(Self)
     }
+
+    fn effect(&self) -> Effect {
+        Effect::Notrack
+    }
 }

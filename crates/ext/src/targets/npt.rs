@@ -119,6 +119,10 @@ impl<const DESTINATION: bool> Extension for Npt<DESTINATION> {
             dst: prefix(raw.dst_pfx, raw.dst_pfx_len)?,
         })
     }
+
+    fn effect(&self) -> Effect {
+        Effect::Unknown("the translation of prefixes is not modelled")
+    }
 }
 
 abi! {

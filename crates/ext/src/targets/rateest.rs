@@ -206,6 +206,10 @@ impl Extension for Rateest {
         let name = Name::new(abi::c_text(&name)).ok_or(DecodeError::Unknown)?;
         Ok(Self { name, interval, ewma_log })
     }
+
+    fn effect(&self) -> Effect {
+        Effect::Nothing
+    }
 }
 
 abi! {

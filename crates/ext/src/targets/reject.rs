@@ -135,6 +135,10 @@ impl<const V6: bool> Extension for Reject<V6> {
         let raw: RejectInfo = abi::read(bytes)?;
         Answer::from_number(raw.with).map(Self).ok_or(DecodeError::Unknown)
     }
+
+    fn effect(&self) -> Effect {
+        Effect::Reject { with: self.0.name() }
+    }
 }
 
 abi! {

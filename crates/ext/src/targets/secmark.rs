@@ -51,6 +51,10 @@ impl Extension for Secmark {
         let raw: XtSecmarkTargetInfoV1 = abi::read(bytes)?;
         Name::new(abi::c_text(&raw.secctx)).map(Self).ok_or(DecodeError::Unknown)
     }
+
+    fn effect(&self) -> Effect {
+        Effect::Nothing
+    }
 }
 
 abi! {

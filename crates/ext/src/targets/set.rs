@@ -285,6 +285,14 @@ impl Extension for Set {
         }));
         if value.is_sayable() { Ok(value) } else { Err(DecodeError::Unknown) }
     }
+
+    /// An entry added is not in the sets that are asked: they are as they were given.
+    fn effect(&self) -> Effect {
+        match self.0.map {
+            Some(_) => Effect::Unknown("the content of the ipset is not known"),
+            None => Effect::Nothing,
+        }
+    }
 }
 
 abi! {

@@ -66,4 +66,8 @@ impl<const V6: bool> Extension for Snat<V6> {
         let based = nat::no_base(range.to.ports).is_err();
         if based || range.to == To::default() { Err(DecodeError::Unknown) } else { Ok(Self(range)) }
     }
+
+    fn effect(&self) -> Effect {
+        Effect::Nat(NatKind::Source, self.0)
+    }
 }

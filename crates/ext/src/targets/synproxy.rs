@@ -108,6 +108,10 @@ impl Extension for Synproxy {
             ecn: has(bit::ECN),
         })
     }
+
+    fn effect(&self) -> Effect {
+        Effect::Unknown("the answers of SYNPROXY are not modelled")
+    }
 }
 
 abi! {

@@ -112,6 +112,10 @@ impl Extension for Tcpmss {
             (_, None) => Err(DecodeError::Unknown),
         }
     }
+
+    fn effect(&self) -> Effect {
+        Effect::Mss(self.0.map(Mss::number))
+    }
 }
 
 abi! {

@@ -127,4 +127,8 @@ impl Extension for Tcpoptstrip {
         let sayable = options.numbers().all(|n| n >= 2);
         if sayable { Ok(Self(options)) } else { Err(DecodeError::Unknown) }
     }
+
+    fn effect(&self) -> Effect {
+        Effect::StripOptions(self.0)
+    }
 }

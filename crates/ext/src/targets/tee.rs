@@ -114,6 +114,11 @@ impl Extension for Tee {
         };
         Ok(Self { gateway, oif })
     }
+
+    /// The copy goes its own way.
+    fn effect(&self) -> Effect {
+        Effect::Nothing
+    }
 }
 
 abi! {

@@ -88,6 +88,11 @@ impl Extension for Tos {
         let raw: XtTosTargetInfo = abi::read(bytes)?;
         Ok(Self(TosMask { value: raw.tos_value, mask: raw.tos_mask }))
     }
+
+    fn effect(&self) -> Effect {
+        let TosMask { value, mask } = self.0;
+        Effect::Tos { value, mask }
+    }
 }
 
 abi! {

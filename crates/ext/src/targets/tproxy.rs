@@ -118,6 +118,10 @@ impl Extension for Tproxy {
             mark: MarkMask { value: raw.mark_value, mask: raw.mark_mask },
         })
     }
+
+    fn effect(&self) -> Effect {
+        Effect::Unknown("the sockets of this host are not known")
+    }
 }
 
 abi! {

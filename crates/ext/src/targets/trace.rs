@@ -46,4 +46,8 @@ impl Extension for Trace {
             _ => None,
         }
     }
+
+    fn effect(&self) -> Effect {
+        Effect::Nothing
+    }
 }

@@ -30,6 +30,12 @@ impl UnionMask {
         Self { mask, filled: Unseen(false) }
     }
 
+    /// The mask as an address.
+    #[must_use]
+    pub const fn address(&self) -> IpAddr {
+        self.mask
+    }
+
     /// Reads a prefix length or a whole mask.
     ///
     /// # Errors
