@@ -48,10 +48,10 @@ fn push(out: &mut String, text: std::fmt::Arguments<'_>) {
 fn heading(file: &str) -> String {
     let path = file.strip_prefix("crates/").unwrap_or(file).trim_end_matches(".rs");
     if let Some(name) = path.strip_prefix("ext/src/matches/") {
-        return format!("match {name}");
+        return format!("match {}", name.replace('/', ": "));
     }
     if let Some(name) = path.strip_prefix("ext/src/targets/") {
-        return format!("target {}", name.to_uppercase());
+        return format!("target {}", name.to_uppercase().replace('/', ": "));
     }
     let (room, module) = path.split_once("/src/").unwrap_or((path, ""));
     format!("{room}: {}", module.replace('/', "::"))
