@@ -81,6 +81,8 @@ __oxtables -l ipv4 -s 4 -d 'only for iptables-restore: ip6tables-restore skips t
 __oxtables -l ipv6 -s 6 -d 'only for ip6tables-restore: iptables-restore skips the line'
 __oxtables -l version -s V -d 'print the version'
 __oxtables -l help -s h -d 'print this; after -m, -p or -j, that extension\'s options too'
+__oxtables -l backend -x -d 'the rules of the kernel, or of a save file'
+__oxtables -l explain-errors -d 'after an error\'s first line: the place, the cause, the fix'
 __oxtables -n '__oxtables_loaded m match addrtype' -l src-type -x -d 'the source address is of one of these'
 __oxtables -n '__oxtables_loaded m match addrtype' -l dst-type -x -d 'the destination address is of one of these'
 __oxtables -n '__oxtables_loaded m match addrtype' -l limit-iface-in -d 'as seen on the interface the packet came in by'

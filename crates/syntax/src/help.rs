@@ -1,7 +1,7 @@
 //! `-h`: the base help, then that of the extensions named before it; all of it made from the tables
 //! that parsing uses.
 
-use crate::options::{SPELLINGS, Spelling};
+use crate::options::{OWN, SPELLINGS, Spelling};
 use oxtables_base::Family;
 use oxtables_ext::{MATCHES, OptDef, Spec, TARGETS};
 use std::fmt::Write as _;
@@ -45,6 +45,10 @@ pub fn help(family: Family, extensions: &[&Spec]) -> String {
     shown().filter(|s| s.is_command()).for_each(|s| base(&mut out, s));
     out.push_str("\nOptions:\n");
     shown().filter(|s| !s.is_command()).for_each(|s| base(&mut out, s));
+    out.push_str("\nOf oxtables alone:\n");
+    for (name, value, phrase) in OWN {
+        line(&mut out, format!("    --{name} {value}").trim_end(), phrase);
+    }
     let names = |specs: &mut dyn Iterator<Item = &'static Spec>| -> Vec<&'static str> {
         specs.filter(|s| s.families.has(family)).map(|s| s.name).collect()
     };

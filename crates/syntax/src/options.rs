@@ -244,3 +244,10 @@ impl Base {
 pub(crate) fn by_letter(short: u8) -> Option<&'static Spelling> {
     SPELLINGS.iter().find(|s| s.short == Some(short))
 }
+
+/// What every command of the family takes besides, taken out of the words before they are parsed:
+/// name, value, phrase.
+pub const OWN: &[(&str, &str, &str)] = &[
+    ("backend", "nft|file:path", "the rules of the kernel, or of a save file"),
+    ("explain-errors", "", "after an error's first line: the place, the cause, the fix"),
+];

@@ -23,8 +23,7 @@ pub fn of_children() -> io::Result<Usage> {
         return Err(io::Error::last_os_error());
     }
     let time = |t: libc::timeval| {
-        let micros =
-            t.tv_sec.saturating_mul(1_000_000).saturating_add(t.tv_usec);
+        let micros = t.tv_sec.saturating_mul(1_000_000).saturating_add(t.tv_usec);
         Duration::from_micros(u64::try_from(micros).unwrap_or(0))
     };
     Ok(Usage {

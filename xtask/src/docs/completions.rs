@@ -3,7 +3,7 @@
 use super::table::{self, Entry};
 use oxtables_base::Family;
 use oxtables_ext::args::OptDef;
-use oxtables_syntax::options::{SPELLINGS, Spelling};
+use oxtables_syntax::options::{OWN, SPELLINGS, Spelling};
 
 const VERDICTS: [&str; 4] = ["ACCEPT", "DROP", "QUEUE", "RETURN"];
 
@@ -25,7 +25,9 @@ fn has(entry: &Entry, family: Family) -> bool {
 }
 
 fn bash() -> String {
-    let longs: Vec<String> = spellings().map(|s| format!("--{}", s.long)).collect();
+    let own = OWN.iter().map(|(name, ..)| *name);
+    let longs: Vec<String> =
+        spellings().map(|s| s.long).chain(own).map(|long| format!("--{long}")).collect();
     let names = |entries: &[Entry], family| -> Vec<&str> {
         entries.iter().filter(|e| has(e, family)).map(|e| e.spec.name).collect()
     };
@@ -65,6 +67,7 @@ fn zsh() -> String {
         let short = s.short.map(|c| describe(&format!("-{}", char::from(c)), s.help));
         long + &short.unwrap_or_default()
     });
+    let own = OWN.iter().map(|(name, _, help)| describe(&format!("--{name}"), help));
     let names = |entries: &[Entry]| -> String {
         unique(entries).map(|e| describe(e.spec.name, e.spec.doc)).collect()
     };
@@ -80,7 +83,7 @@ fn zsh() -> String {
     };
     let verdicts: String = VERDICTS.iter().map(|v| describe(v, "verdict")).collect();
     include_str!("completion.zsh")
-        .replace("@BASE@\n", &base.collect::<String>())
+        .replace("@BASE@\n", &base.chain(own).collect::<String>())
         .replace("@MATCHES@\n", &names(&matches))
         .replace("@TARGETS@\n", &(verdicts + &names(&targets)))
         .replace("@CASES@\n", &(cases(&matches) + &cases(&targets)))
@@ -107,6 +110,10 @@ fn fish() -> String {
             _ => " -x".to_owned(),
         };
         out += &format!("__oxtables -l {}{short}{what} -d '{}'\n", s.long, quoted(s.help, "\\'"));
+    }
+    for (name, value, help) in OWN {
+        let what = if value.is_empty() { "" } else { " -x" };
+        out += &format!("__oxtables -l {name}{what} -d '{}'\n", quoted(help, "\\'"));
     }
     for (entries, flag) in [(&matches, "m match"), (&targets, "j jump")] {
         for entry in unique(entries) {

@@ -4,7 +4,7 @@ use super::table::{self, Entry};
 use oxtables_base::names::protocol_name;
 use oxtables_ext::{Families, Spec};
 use oxtables_syntax::help::{UPSTREAM_VERSION, USAGE, option_head, option_phrase};
-use oxtables_syntax::options::{SPELLINGS, Spelling};
+use oxtables_syntax::options::{OWN, SPELLINGS, Spelling};
 
 /// So many examples an extension.
 const EXAMPLES: usize = 3;
@@ -27,11 +27,14 @@ fn editor() -> String {
         let wanted = SPELLINGS.iter().filter(|s| !s.help.is_empty() && s.is_command() == commands);
         wanted.map(base).collect::<String>()
     };
+    let own: String =
+        OWN.iter().map(|(name, value, help)| item(&format!("--{name} {value}"), help)).collect();
     include_str!("iptables.roff")
         .replace("@VERSION@", UPSTREAM_VERSION)
         .replace("@USAGE@\n", usage.concat().trim_start_matches(".br\n"))
         .replace("@COMMANDS@\n", &shown(true))
         .replace("@OPTIONS@\n", &shown(false))
+        .replace("@OWN@\n", &own)
 }
 
 fn base(spelling: &Spelling) -> String {

@@ -27,7 +27,8 @@ pub(super) fn check(repository: &Repository) -> Result<Vec<String>, String> {
             faults.push(format!("{TABLE} has no arrows for {name}"));
             continue;
         };
-        let declared = declared(&repository.text(manifest)?);
+        // Tests may look at a room from anywhere.
+        let declared = declared(&repository.text(manifest)?, |s| !s.starts_with("dev-"));
         for used in declared.iter().filter_map(|d| d.strip_prefix(PREFIX)) {
             if !may.contains(&used) {
                 faults.push(format!("{manifest}: {name} -> {used} is not among {TABLE}'s arrows"));

@@ -49,7 +49,7 @@ fn unused(repository: &Repository) -> Result<Vec<String>, String> {
         for source in repository.sources().filter(|s| s.starts_with(folder)) {
             text.push_str(&repository.text(source)?);
         }
-        for name in declared(&repository.text(manifest)?) {
+        for name in declared(&repository.text(manifest)?, |_| true) {
             if !text.contains(&name.replace('-', "_")) {
                 faults.push(format!("{manifest}: {name} is not used"));
             }
@@ -58,13 +58,14 @@ fn unused(repository: &Repository) -> Result<Vec<String>, String> {
     Ok(faults)
 }
 
-/// The names of a manifest's dependencies of any kind.
-pub(super) fn declared(manifest: &str) -> Vec<String> {
+/// The names of a manifest's dependencies in the sections wanted, `dev-dependencies` say.
+pub(super) fn declared(manifest: &str, wanted: fn(&str) -> bool) -> Vec<String> {
     let mut names = Vec::new();
     let mut in_dependencies = false;
     for line in manifest.lines() {
         if let Some(section) = line.strip_prefix('[') {
-            in_dependencies = section.trim_end_matches(']').ends_with("dependencies");
+            let section = section.trim_end_matches(']');
+            in_dependencies = section.ends_with("dependencies") && wanted(section);
         } else if in_dependencies && line.starts_with(|c: char| c.is_ascii_lowercase()) {
             names.push(line.split(['.', ' ', '=']).next().unwrap_or_default().to_owned());
         }
