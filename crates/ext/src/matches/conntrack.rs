@@ -615,3 +615,6 @@ abi! {
         status_mask: u8 = 151,
     }
 }
+
+#[cfg(test)]
+mod tests;

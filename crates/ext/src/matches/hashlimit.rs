@@ -2,9 +2,10 @@
 //! `net/netfilter/xt_hashlimit.c:hashlimit_mt_common`).
 
 use crate::abi::{self, abi};
-use crate::value::{Flag, KeywordSet, Keywords, Name, PrefixLen, Unseen};
+use crate::value::{Flag, Keyword, KeywordSet, Keywords, Name, PrefixLen, Unseen};
 use crate::*;
 use oxtables_base::number;
+use oxtables_base::sample::Rng;
 use rates::{BURST_RANGE, Burst, Interval, Rate, push_bytes};
 
 mod rates;
@@ -14,7 +15,7 @@ const UPTO: Opt<Neg<Rate>> = Opt::neg("hashlimit-upto", "the rate is not higher"
     .excludes(&["hashlimit-above"]);
 const ABOVE: Opt<Neg<Rate>> = Opt::neg("hashlimit-above", "the rate is higher");
 const BURST: Opt<Burst> = Opt::new("hashlimit-burst", "so much at once (5 packets)");
-const MODE: Opt<KeywordSet<Modes>> = Opt::new("hashlimit-mode", "what has a bucket of its own");
+const MODE: Opt<ModeSet> = Opt::new("hashlimit-mode", "what has a bucket of its own");
 const NAME: Opt<Name<254>> =
     Opt::new("hashlimit-name", "the table of buckets, as in /proc/net/ipt_hashlimit");
 const SRCMASK: Opt<PrefixLen> =
@@ -45,9 +46,6 @@ const BYTES: u32 = 1 << 5;
 const RATE_MATCHES: u32 = 1 << 6;
 
 /// `-m hashlimit`.
-///
-/// COMPAT: `--hashlimit-rate-interval` means nothing without `--hashlimit-rate-match`; it is sent to
-/// the kernel by upstream and dropped here.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Hashlimit(Box<Table>);
 
@@ -57,7 +55,7 @@ struct Table {
     rate: Rate,
     /// Packets; for a rate of bytes, so many seconds of them, none being 0.
     burst: u64,
-    mode: KeywordSet<Modes>,
+    mode: ModeSet,
     name: Name<254>,
     size: u32,
     max: u32,
@@ -68,11 +66,38 @@ struct Table {
     /// `--hashlimit-rate-match`, over so many seconds: the rate is then that of all these seconds
     /// together, and is said as if it were of one.
     interval: Option<Interval>,
+    /// COMPAT: `--hashlimit-rate-interval` without `--hashlimit-rate-match` means nothing, but is
+    /// sent to the kernel as upstream sends it. It is not saved.
+    idle_interval: Unseen<u32>,
 }
 
-/// What has a bucket of its own.
+/// What has a bucket of its own. Empty words between commas are nothing, as upstream reads them.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Modes;
+struct ModeSet(KeywordSet<Modes>);
+
+impl Value for ModeSet {
+    const SYNTAX: &'static str = Modes::SYNTAX;
+
+    fn parse(word: &[u8], cx: &ValueCx<'_>) -> Result<Self, ValueError> {
+        let mut bits = 0;
+        for part in word.split(|&c| c == b',').filter(|part| !part.is_empty()) {
+            bits |= Keyword::<Modes>::parse(part, cx)?.number;
+        }
+        KeywordSet::from_bits(bits).map(Self).ok_or(ValueError::Word)
+    }
+
+    fn save(&self, out: &mut Vec<u8>) {
+        self.0.save(out);
+    }
+
+    fn sample(rng: &mut Rng, cx: &ValueCx<'_>) -> Vec<u8> {
+        KeywordSet::<Modes>::sample(rng, cx)
+    }
+}
+
+/// The words of [`ModeSet`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+struct Modes;
 
 impl Keywords for Modes {
     const WORDS: &'static [(&'static str, u32)] =
@@ -140,8 +165,8 @@ impl Extension for Hashlimit {
         let name = args.need(&NAME, cx)?;
         let given_burst = args.get(&BURST, cx)?;
         let unit = if let Rate::Packets(_, Unseen(unit)) = rate { unit } else { 1 };
-        let interval = args.get(&INTERVAL, cx)?.or(Interval::new(unit));
-        let interval = interval.filter(|_| args.has(&RATE_MATCH));
+        let given_interval = args.get(&INTERVAL, cx)?;
+        let interval = given_interval.or(Interval::new(unit)).filter(|_| args.has(&RATE_MATCH));
         let burst = burst_of(given_burst, rate)?;
         let rate = if interval.is_some() { rate.of_interval()? } else { rate };
         let whole = PrefixLen(cx.family.bits());
@@ -150,7 +175,7 @@ impl Extension for Hashlimit {
             above: not,
             rate,
             burst,
-            mode: args.get(&MODE, cx)?.unwrap_or(KeywordSet::EMPTY),
+            mode: args.get(&MODE, cx)?.unwrap_or(ModeSet(KeywordSet::EMPTY)),
             name,
             size: args.get(&SIZE, cx)?.unwrap_or(0),
             max: args.get(&MAX, cx)?.unwrap_or(0),
@@ -159,6 +184,7 @@ impl Extension for Hashlimit {
             srcmask: args.get(&SRCMASK, cx)?.unwrap_or(whole),
             dstmask: args.get(&DSTMASK, cx)?.unwrap_or(whole),
             interval,
+            idle_interval: Unseen(given_interval.map_or(0, |i| i.0)),
         })))
     }
 
@@ -171,7 +197,7 @@ impl Extension for Hashlimit {
             w.bytes().push(b' ');
             table.push_burst(w.bytes());
         }
-        w.opt_if(&MODE, Some(&table.mode).filter(|m| m.bits != 0));
+        w.opt_if(&MODE, Some(&table.mode).filter(|m| m.0.bits != 0));
         w.opt(&NAME, &table.name);
         w.opt_if(&SIZE, Some(&table.size).filter(|&&n| n != 0));
         w.opt_if(&MAX, Some(&table.max).filter(|&&n| n != 0));
@@ -192,9 +218,9 @@ impl Extension for Hashlimit {
             w.raw(" burst ");
             table.push_burst(w.bytes());
         }
-        if table.mode.bits != 0 {
+        if table.mode.0.bits != 0 {
             w.raw(" mode ");
-            table.mode.save_with(w.bytes(), "-");
+            table.mode.0.save_with(w.bytes(), "-");
         }
         let whole = w.family.bits();
         let idle = rate.idle_seconds(table.burst, rate.unit());
@@ -279,7 +305,7 @@ impl Table {
 
     fn mode_bits(&self) -> u32 {
         let bit = |set: bool, bit: u32| if set { bit } else { 0 };
-        self.mode.bits
+        self.mode.0.bits
             | bit(self.above, INVERT)
             | bit(matches!(self.rate, Rate::Bytes(_)), BYTES)
             | bit(self.interval.is_some(), RATE_MATCHES)
@@ -298,7 +324,7 @@ impl Table {
             max: self.max,
             gc_interval: self.gc_interval,
             expire: self.expire,
-            interval: self.interval.map_or(0, |i| i.0),
+            interval: self.interval.map_or(self.idle_interval.0, |i| i.0),
             srcmask: self.srcmask.0,
             dstmask: self.dstmask.0,
         };
@@ -351,7 +377,7 @@ impl Table {
 
     fn read_v3(raw: XtHashlimitMtinfo3) -> Option<Self> {
         let cfg = raw.cfg;
-        let (mode, interval) = (cfg.mode & !RATE_MATCHES, cfg.interval.into());
+        let mode = cfg.mode & !RATE_MATCHES;
         let plain = HashlimitCfg2 {
             avg: cfg.avg,
             burst: cfg.burst,
@@ -365,9 +391,9 @@ impl Table {
         };
         let table = Self::read(&raw.name, &plain, SCALE)?;
         if cfg.mode & RATE_MATCHES == 0 {
-            return Some(table);
+            return Some(Self { idle_interval: Unseen(cfg.interval), ..table });
         }
-        let interval = Some(Interval::new(interval)?);
+        let interval = Some(Interval::new(cfg.interval.into())?);
         (table.rate.unit() == 1).then_some(Self { interval, ..table })
     }
 
@@ -401,7 +427,7 @@ impl Table {
             above: cfg.mode & INVERT != 0,
             rate,
             burst: cfg.burst,
-            mode: KeywordSet::from_bits(cfg.mode & !(INVERT | BYTES))?,
+            mode: KeywordSet::from_bits(cfg.mode & !(INVERT | BYTES)).map(ModeSet)?,
             name: Name::new(abi::c_text(name))?,
             size: cfg.size,
             max: cfg.max,
@@ -410,6 +436,7 @@ impl Table {
             srcmask: PrefixLen(cfg.srcmask),
             dstmask: PrefixLen(cfg.dstmask),
             interval: None,
+            idle_interval: Unseen(0),
         })
     }
 }
@@ -433,6 +460,14 @@ const CASES: &[spec::Case] = &[
              --hashlimit-htable-expire 3600000 --hashlimit-rate-match --hashlimit-rate-interval 3600",
         ),
     ),
+    (
+        "--hashlimit-above 60/min --hashlimit-mode srcip,, --hashlimit-name x --hashlimit-rate-match",
+        Some(
+            "--hashlimit-above 60/sec --hashlimit-burst 5 --hashlimit-mode srcip --hashlimit-name x \
+             --hashlimit-htable-expire 60000 --hashlimit-rate-match --hashlimit-rate-interval 60",
+        ),
+    ),
+    ("--hashlimit-above 1500000/min --hashlimit-name x --hashlimit-rate-match", None),
     (
         "--hashlimit-above 512kb/s --hashlimit-burst 1mb --hashlimit-name x",
         Some("--hashlimit-above 512kb/s --hashlimit-burst 1mb --hashlimit-name x"),

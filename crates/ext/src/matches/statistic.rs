@@ -59,10 +59,11 @@ impl Value for Probability {
     const SYNTAX: &'static str = "number from 0 to 1";
 
     fn parse(word: &[u8], _: &ValueCx<'_>) -> Result<Self, ValueError> {
-        let number = std::str::from_utf8(word).ok().and_then(|w| w.parse::<f64>().ok());
+        let number =
+            std::str::from_utf8(word.trim_ascii_start()).ok().and_then(|w| w.parse::<f64>().ok());
         let number = number.filter(|p| (0.0..=1.0).contains(p)).ok_or(ValueError::Range(0, 1))?;
         // COMPAT: rounded to the nearest part, a half away from zero.
-        let parts = (number * f64::from(Self::CERTAIN)).round();
+        let parts = (number.abs() * f64::from(Self::CERTAIN)).round();
         let parts = format!("{parts:.0}").parse().map_err(|_| ValueError::Range(0, 1))?;
         Self::new(parts).ok_or(ValueError::Range(0, 1))
     }

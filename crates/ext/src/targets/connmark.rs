@@ -96,9 +96,15 @@ pub enum Change {
 pub struct Shift {
     right: bool,
     bits: u8,
+    /// The direction sent; of a shift by no bits it is all that is left.
+    sent_right: Unseen<bool>,
 }
 
 impl Shift {
+    const fn new(right: bool, bits: u8) -> Self {
+        Self { right: right && bits != 0, bits, sent_right: Unseen(right) }
+    }
+
     /// `mark` shifted.
     #[must_use]
     pub fn of(self, mark: u32) -> u32 {
@@ -187,7 +193,7 @@ impl Extension for Connmark {
         let last = args.seen().iter().rev().find(|s| shifts.contains(&s.def.name));
         let right = last.is_some_and(|s| s.def.name == RIGHT.def().name);
         let bits = args.get(if right { &RIGHT } else { &LEFT }, cx)?.unwrap_or(0);
-        Ok(Self { change, shift: Shift { right: right && bits != 0, bits } })
+        Ok(Self { change, shift: Shift::new(right, bits) })
     }
 
     fn save(&self, w: &mut ArgWriter<'_>) {
@@ -241,7 +247,7 @@ impl Extension for Connmark {
             Change::Save { nfmask, ctmask } => (mode::SAVE, 0, ctmask, nfmask),
             Change::Restore { nfmask, ctmask } => (mode::RESTORE, 0, ctmask, nfmask),
         };
-        let (shift_dir, shift_bits) = (self.shift.right.into(), self.shift.bits);
+        let (shift_dir, shift_bits) = (self.shift.sent_right.0.into(), self.shift.bits);
         match rev {
             2 => abi::push(
                 out,
@@ -273,7 +279,7 @@ impl Extension for Connmark {
         if raw.shift_bits > 32 {
             return Err(DecodeError::Unknown);
         }
-        Ok(Self { change, shift: Shift { right: raw.shift_dir != 0, bits: raw.shift_bits } })
+        Ok(Self { change, shift: Shift::new(raw.shift_dir != 0, raw.shift_bits) })
     }
 
     fn effect(&self) -> Effect {
@@ -340,7 +346,7 @@ mod tests {
 
     #[test]
     fn marks_move_under_masks_and_shifts() {
-        let target = |change, right, bits| Connmark { change, shift: Shift { right, bits } };
+        let target = |change, right, bits| Connmark { change, shift: Shift::new(right, bits) };
         let set = Change::Set(MarkMask { value: 0x50, mask: 0xff }, Unseen(0));
         assert_eq!(target(set, false, 0).marks(0x1234, 7), (0x1250, 7));
         assert_eq!(target(set, true, 4).marks(0x1234, 7), (0x125, 7));

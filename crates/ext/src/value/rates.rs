@@ -78,6 +78,7 @@ impl PacketRate {
     /// # Errors
     /// See [`RateError`].
     pub fn read(word: &[u8], scale: u64) -> Result<(u64, u64), RateError> {
+        let word = word.trim_ascii_start();
         if word.starts_with(b"-") {
             return Err(RateError::TooFast);
         }

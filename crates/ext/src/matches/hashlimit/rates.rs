@@ -178,7 +178,7 @@ impl Rate {
     /// The rate of a whole interval, written as one of a second.
     pub(super) fn of_interval(self) -> Result<Self, ArgError> {
         let Self::Packets(rate, typed) = self else { return Ok(self) };
-        let credits = rate.credits(SCALE) / rate.seconds();
+        let credits = rate.credits(SCALE) / typed.0.max(1);
         let rate = PacketRate::from_credits(credits, SCALE);
         rate.map(|rate| Self::Packets(rate, typed)).ok_or(own("Rate too fast \"\""))
     }
