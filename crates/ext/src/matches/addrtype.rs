@@ -303,3 +303,26 @@ abi! {
         invert_dest: u32 = 8,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_address_itself_tells_needs_no_route() {
+        let cx = Context::default();
+        let v4 = |kind: AddressType, addr: &str| {
+            fits_v4(Types(1 << kind.number()), addr.parse().unwrap(), None, &cx)
+        };
+        assert_eq!(v4(AddressType::Multicast, "224.0.0.1"), Truth::Yes);
+        assert_eq!(v4(AddressType::Local, "255.255.255.255"), Truth::No);
+        assert!(matches!(v4(AddressType::Local, "10.0.0.1"), Truth::Unknown(_)));
+        let v6 = |kind: AddressType, addr: &str| {
+            fits_v6(Types(1 << kind.number()), addr.parse().unwrap(), None, &cx)
+        };
+        assert_eq!(v6(AddressType::Unicast, "fd00::1"), Truth::Yes);
+        assert_eq!(v6(AddressType::Unicast, "::ffff:1.2.3.4"), Truth::No);
+        assert_eq!(v6(AddressType::Multicast, "ff02::1"), Truth::Yes);
+        assert!(matches!(v6(AddressType::Local, "fd00::1"), Truth::Unknown(_)));
+    }
+}

@@ -5,6 +5,7 @@ use crate::abi::{self, abi};
 use crate::matches::spis::Spis;
 use crate::value::{Flag, NumRange};
 use crate::*;
+use oxtables_packet::{Missing, exthdr};
 
 const SPI: Opt<Neg<NumRange<u32>>> = Opt::neg("ahspi", "the security parameters index");
 const LEN: Opt<Neg<u32>> = Opt::neg("ahlen", "bytes of the header").within(0, U32_MAX);
@@ -88,17 +89,25 @@ impl Extension for Ah6 {
     }
 }
 
-impl Match for Ah6 {
-    fn test(&self, packet: &Packet, _cx: &Context) -> Truth {
-        let header = match packet.ah() {
-            Ok(header) => header,
-            Err(missing) => return missing.truth(),
-        };
+impl Ah6 {
+    fn try_test(&self, packet: &Packet) -> Result<bool, Missing> {
+        let at = packet.find_ipv6_header(exthdr::AUTH)?.offset;
+        let header = packet.ah()?;
         // include/net/ipv6.h:ipv6_authlen
         let len = (u32::from(header.units) + 2) << 2;
+        // As of Linux 6.18 a header longer than its packet is a drop, before that it was not asked.
+        if usize::try_from(len).is_ok_and(|len| packet.total_len() < at + len) {
+            return Err(Missing::Truncated);
+        }
         let length_fits = self.len.value == 0 || (self.len.value == len) != self.len.not;
         let reserved_fits = !self.reserved || header.reserved == 0;
-        (self.spis.fits(header.spi) && length_fits && reserved_fits).into()
+        Ok(self.spis.fits(header.spi) && length_fits && reserved_fits)
+    }
+}
+
+impl Match for Ah6 {
+    fn test(&self, packet: &Packet, _cx: &Context) -> Truth {
+        self.try_test(packet).map_or_else(Missing::truth, Truth::from)
     }
 }
 

@@ -4,7 +4,7 @@ use crate::matches::hops::{Hops, Options};
 use crate::*;
 
 const OPTIONS: Options = Options {
-    lt: Opt::new("hl-lt", "less than this").excludes(&["hl-gt", "hl-eq"]),
+    lt: Opt::new("hl-lt", "less than this").excludes(&["hl-eq", "hl-gt"]),
     gt: Opt::new("hl-gt", "greater than this").excludes(&["hl-eq"]),
     eq: Opt::neg("hl-eq", "this").aliases(&["hl"]),
 };

@@ -172,8 +172,9 @@ impl HeaderOptions {
         let at = packet.find_ipv6_header(target)?.offset;
         let [_, units] = packet.array_at(at)?;
         let len = (usize::from(units) + 1) * 8;
+        // As of Linux 6.18 a header longer than its packet is a drop, before that it was no match.
         if packet.total_len() < at + len {
-            return Ok(false);
+            return Err(Missing::Truncated);
         }
         let right_length = self.len.is_none_or(|l| (usize::try_from(l.value) == Ok(len)) != l.not);
         let Some(OptionList(wanted)) = &self.options else { return Ok(right_length) };
@@ -208,5 +209,36 @@ abi! {
         invflags: u8 = 5,
         opts: [u16; MAX] = 6,
         optsnr: u8 = 38,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use oxtables_packet::exthdr;
+
+    /// An IPv6 packet of destination options that state a length of 8 and of which `len` bytes are
+    /// there; the answers are those of Linux 6.18.
+    #[test]
+    fn a_header_longer_than_the_packet_is_dropped() {
+        let any = HeaderOptions { len: None, options: None };
+        for (len, truth) in [(3, Truth::HotDrop), (7, Truth::HotDrop), (8, Truth::Yes)] {
+            let mut bytes = vec![0x60, 0, 0, 0, 0, len, exthdr::DEST, 64];
+            bytes.resize(40, 1);
+            bytes.push(exthdr::NONE);
+            bytes.resize(40 + usize::from(len), 0);
+            let packet = Packet::parse(&bytes).unwrap();
+            assert_eq!(any.test(&packet, exthdr::DEST), truth, "{len}");
+            assert_eq!(any.test(&packet, exthdr::HOP), Truth::No);
+        }
+    }
+
+    #[test]
+    fn options_are_compared_from_the_first_on() {
+        let body = [1, 2, 0, 0, 5, 0, 0, 3, 1, 9];
+        let fits = |wanted: &[Wanted]| begins_with(&body, wanted);
+        assert!(fits(&[(1, None)]) && fits(&[(1, Some(2)), (5, Some(0)), (0, None), (3, Some(1))]));
+        assert!(!fits(&[(5, None)]) && !fits(&[(1, Some(3))]));
+        assert!(!fits(&[(1, None), (5, None), (0, None), (3, None), (1, None)]));
     }
 }

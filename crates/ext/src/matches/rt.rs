@@ -244,11 +244,14 @@ impl Header {
         let len = (u32::from(units) + 1) * 8;
         let number =
             |wanted: Option<Neg<u32>>, have| wanted.is_none_or(|w| (w.value == have) != w.not);
-        let short = packet.total_len() < at + (usize::from(units) + 1) * 8;
+        // As of Linux 6.18 a header longer than its packet is a drop, before that it was no match.
+        if packet.total_len() < at + (usize::from(units) + 1) * 8 {
+            return Err(Missing::Truncated);
+        }
         let fits = self.segments.unwrap_or(Spis::ALL).fits(left.into())
             && number(self.len, len)
             && number(self.kind, kind.into());
-        if short || !fits {
+        if !fits {
             return Ok(false);
         }
         if self.reserved && packet.array_at::<4>(at + 4)? != [0; 4] {

@@ -4,7 +4,7 @@ use crate::matches::hops::{Hops, Options};
 use crate::*;
 
 const OPTIONS: Options = Options {
-    lt: Opt::new("ttl-lt", "less than this").excludes(&["ttl-gt", "ttl-eq"]),
+    lt: Opt::new("ttl-lt", "less than this").excludes(&["ttl-eq", "ttl-gt"]),
     gt: Opt::new("ttl-gt", "greater than this").excludes(&["ttl-eq"]),
     eq: Opt::neg("ttl-eq", "this").aliases(&["ttl"]),
 };

@@ -280,3 +280,27 @@ abi! {
     /// `struct xt_u32` (linux/netfilter/xt_u32.h).
     struct XtU32[1984] { tests: [XtU32Test; 11] = 0, ntests: u8 = 1980, invert: u8 = 1981 }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Ten bytes of UDP from port 5 to port 6 behind 20 of IPv4.
+    #[test]
+    fn places_are_computed_from_the_packet() {
+        let mut bytes = vec![0x45, 0, 0, 30, 0, 0, 0, 0, 64, 17, 0, 0];
+        bytes.extend([10, 0, 0, 1, 10, 0, 0, 2, 0, 5, 0, 6, 0, 10, 0, 0, 0xab, 0xcd]);
+        let packet = Packet::parse(&bytes).unwrap();
+        let test = |text: &str, not| {
+            let value = read::tests(text.as_bytes()).unwrap();
+            U32Match(Neg { not, value }).test(&packet, &Context::default())
+        };
+        assert_eq!(test("6&0xff=17", false), Truth::Yes);
+        assert_eq!(test("6&0xff=1:16,18", false), Truth::No);
+        assert_eq!(test("0>>22&0x3c@0>>16=5&&0>>22&0x3c@0&0xffff=6", false), Truth::Yes);
+        assert_eq!(test("26=0", false), Truth::No);
+        assert_eq!(test("27=0:0xffffffff", false), Truth::No);
+        assert_eq!(test("27=0:0xffffffff", true), Truth::Yes);
+        assert!(matches!(test("0<<32=0", false), Truth::Unknown(_)));
+    }
+}

@@ -237,7 +237,8 @@ impl Chunks {
     }
 }
 
-/// COMPAT: upstream forgets the flags of `I_DATA` when it saves; they are written here.
+/// COMPAT: upstream writes the flags of `I_DATA` under the number 15, where they have no effect, and
+/// does not save them; here they are those of `I_DATA`, and saved.
 impl Value for Chunks {
     const SYNTAX: &'static str = "all|any|only chunk[:flags][,chunk[:flags]...]";
     const ARITY: Arity = Arity::Two;
