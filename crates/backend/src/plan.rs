@@ -415,6 +415,9 @@ impl Plan {
         names.iter().try_for_each(|name| self.delete_chain(name, tag))
     }
 
+    /// COMPAT: within its transaction the chain keeps its old name, as for the kernel
+    /// (nf_tables_api.c:nft_chain_lookup) and for upstream: a restore that renames a chain and then appends
+    /// to the new name fails, "No chain/target/match by that name".
     fn rename(&mut self, from: &ChainName, to: &ChainName, tag: u32) -> Result<(), BackendError> {
         let wrong = |problem| BackendError::Problem { problem, tag };
         if self.is_there(to) || self.builtin(to).is_some() {
@@ -422,11 +425,7 @@ impl Plan {
         }
         let known = self.chains.get(from).filter(|c| c.there).ok_or(wrong(Problem::NoSuchChain))?;
         let handle = known.handle.ok_or(wrong(Problem::RenamedWhenNew))?;
-        self.batch.rename_chain(handle, to.bytes(), tag)?;
-        if let Some(known) = self.chains.remove(from) {
-            self.chains.insert(to.clone(), known);
-        }
-        Ok(())
+        self.batch.rename_chain(handle, to.bytes(), tag)
     }
 
     /// COMPAT: setting a policy sets its counters too, to zero if none are given.

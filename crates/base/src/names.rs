@@ -73,8 +73,18 @@ pub fn service_name(port: u16, protocol: Option<&str>) -> Option<&'static [u8]> 
 /// The network called `name` in `/etc/networks`.
 #[must_use]
 pub fn network_by_name(name: &[u8]) -> Option<Ipv4Addr> {
+    etc_networks().iter().find(|(row, _)| row.is_called(name)).map(|&(_, a)| a)
+}
+
+/// The name of a network in `/etc/networks`.
+#[must_use]
+pub fn network_name(addr: Ipv4Addr) -> Option<&'static [u8]> {
+    etc_networks().iter().find(|&&(_, a)| a == addr).map(|(row, _)| row.name())
+}
+
+fn etc_networks() -> &'static [(Row, Ipv4Addr)] {
     static NETWORKS: OnceLock<Vec<(Row, Ipv4Addr)>> = OnceLock::new();
-    let rows = NETWORKS.get_or_init(|| {
+    NETWORKS.get_or_init(|| {
         let parse = |line: &[u8]| {
             let row = Row::parse(line)?;
             let addr = crate::addr::parse(crate::Family::Ip4, row.second.as_deref()?)?;
@@ -84,8 +94,7 @@ pub fn network_by_name(name: &[u8]) -> Option<Ipv4Addr> {
             }
         };
         lines_of("/etc/networks").filter_map(|l| parse(&l)).collect()
-    });
-    rows.iter().find(|(r, _)| r.is_called(name)).map(|&(_, a)| a)
+    })
 }
 
 /// The number of the user called `name` in `/etc/passwd`.

@@ -45,7 +45,10 @@ impl Host for Machine {
     }
 
     fn name_of(&self, addr: IpAddr) -> Option<Vec<u8>> {
-        oxtables_sys::resolver::name_of(addr)
+        oxtables_sys::resolver::name_of(addr).or_else(|| match addr {
+            IpAddr::V4(addr) => oxtables_base::names::network_name(addr).map(<[u8]>::to_vec),
+            IpAddr::V6(_) => None,
+        })
     }
 
     fn warn(&self, text: &str) {

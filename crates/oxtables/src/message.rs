@@ -93,8 +93,10 @@ impl Program<'_> {
         let why = oxtables_sys::errno::text(errno);
         let root = if errno == 1 || errno == 13 { " (you must be root)" } else { "" };
         let what = match doing {
-            Doing::Open | Doing::Generation => "Could not fetch rule set generation id",
-            Doing::Tables => "Could not list tables",
+            // COMPAT: upstream asks for the generation before it lists the tables of a save.
+            Doing::Open | Doing::Generation | Doing::Tables => {
+                "Could not fetch rule set generation id"
+            }
             Doing::Chains => "Could not list chains",
             Doing::Rules => "Could not list rules",
             Doing::Revision => "Could not ask for the revision of an extension",

@@ -175,6 +175,12 @@ impl Reader<'_> {
             let kind = crate::UsageErrorKind::ChainTooLong(name.to_vec());
             return Err(fault(RestoreErrorKind::Usage(kind.error())));
         }
+        // COMPAT: here upstream knows the verdicts' names only: `:LOG - [0:0]` makes a chain.
+        if oxtables_model::VERDICTS.iter().any(|(verdict, _)| verdict.as_bytes() == name) {
+            return Err(fault(RestoreErrorKind::Usage(
+                crate::UsageErrorKind::ChainIsTarget.error(),
+            )));
+        }
         let word = words.next().ok_or(fault(RestoreErrorKind::NoPolicy))?;
         let chain = ChainName::new(name);
         if table.base_chain(name).is_none() {

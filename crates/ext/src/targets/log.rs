@@ -79,7 +79,7 @@ impl Value for Prefix {
 
     fn parse(word: &[u8], _: &ValueCx<'_>) -> Result<Self, ValueError> {
         if word.is_empty() {
-            return Err(ValueError::Own("No prefix specified for log-prefix"));
+            return Err(ValueError::Own("Argument must have a minimum length of 1 characters"));
         }
         if word.contains(&b'\n') {
             return Err(ValueError::Own("Newlines not allowed in --log-prefix"));
