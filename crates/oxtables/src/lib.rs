@@ -4,12 +4,17 @@
 mod applet;
 mod demo;
 mod editor;
+mod explain;
 mod getopt;
 mod machine;
 mod message;
+mod packet_text;
+mod packet_words;
 mod restore;
+mod ruleset;
 mod save;
 mod store;
+mod surroundings;
 mod teach;
 mod top;
 

@@ -6,6 +6,8 @@
 
 mod file;
 
+pub(crate) use file::{Broken, Contents};
+
 use crate::machine::Machine;
 use file::{Changes, RulesFile};
 use oxtables_backend::{Backend, BackendError, Listing, Scope, Transaction};

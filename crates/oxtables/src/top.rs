@@ -19,6 +19,11 @@ pub(crate) fn run(called: &[u8], words: &[&[u8]]) -> u8 {
             0
         }
         [b"demo", rest @ ..] => crate::demo::run(rest),
+        [b"explain", rest @ ..] => crate::explain::run(rest),
+        [b"schema", b"explain"] => {
+            print!("{}", crate::explain::SCHEMA);
+            0
+        }
         [b"link", dir] => link(OsStr::from_bytes(dir)),
         _ if called.starts_with(b"xtables-") => unknown_applet(),
         [word, ..] => {
@@ -37,6 +42,8 @@ fn help() -> String {
          {}\n\
          \x20      oxtables link DIR         make a link in DIR for each of these names\n\
          \x20      oxtables demo             play the tutorial on real packets, in namespaces of its own\n\
+         \x20      oxtables explain PACKET   which rule decides about a packet, and why\n\
+         \x20      oxtables schema explain   the form of what explain --json prints\n\
          \x20      oxtables help             show this\n\
          \x20      oxtables --version        show the version, and whose behaviour it has\n\n\
          Called by one of these names (a link will do), it acts as that program. Errors are\n\

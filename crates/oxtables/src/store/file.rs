@@ -1,11 +1,12 @@
 //! Rules that live in a save file.
 
 use crate::machine::Machine;
-use crate::message::Program;
+use crate::message::{Program, problem_sentence};
 use crate::{restore, teach};
 use oxtables_backend::{BackendError, Listing, Object, Refusal, Scope, Step};
 use oxtables_base::text::visible;
 use oxtables_base::{Counters, Family};
+use oxtables_engine::RulesetError;
 use oxtables_model::{Edit, NotApplied, Table, TableName};
 use oxtables_syntax::Request;
 use oxtables_syntax::restore::{Item, RestoreError, RestoreErrorKind, RestoreOptions, read};
@@ -68,18 +69,20 @@ fn apply(table: &mut Table, edit: &Edit, tag: u32) -> Result<(), BackendError> {
 
 /// What a save file says.
 #[derive(Debug, Default)]
-pub(super) struct Contents {
+pub(crate) struct Contents {
     /// The comments above the first table, but for those that save writes.
     header: Vec<u8>,
     tables: Vec<Table>,
 }
 
 /// Why the text of a file is no rule set.
-pub(super) enum Broken {
+pub(crate) enum Broken {
     /// The text.
     Text(RestoreError),
     /// An edit of this line cannot be.
     Edit(u32, BackendError),
+    /// The engine cannot take it.
+    Rules(RulesetError),
 }
 
 impl From<RestoreError> for Broken {
@@ -94,7 +97,11 @@ impl Broken {
         let program = Program(family.program());
         let (why, line, column, kind) = match self {
             Self::Text(e) => (restore::text_error(program, e).0, e.line, e.column, Some(&e.kind)),
+            Self::Edit(line, BackendError::Problem { problem, .. }) => {
+                (problem_sentence(*problem).to_owned(), *line, None, None)
+            }
             Self::Edit(line, e) => (program.backend(e, true).0, *line, None, None),
+            Self::Rules(e) => (e.to_string(), e.line.unwrap_or(0), None, None),
         };
         let lesson = teach::line(family, text, line, column, kind);
         let first = why.lines().next().unwrap_or_default();
@@ -103,19 +110,31 @@ impl Broken {
     }
 }
 
+/// Is told each edit of a file with its table and line, and `None` when it is read again from its beginning.
+pub(crate) type EachEdit<'a> =
+    &'a mut dyn FnMut(TableName, Option<&Edit>, u32) -> Result<(), Broken>;
+
 impl Contents {
     /// Reads the text of a save file.
-    pub(crate) fn parse(family: Family, text: &[u8]) -> Result<Self, Broken> {
+    pub(crate) fn parse(family: Family, text: &[u8], each: EachEdit<'_>) -> Result<Self, Broken> {
         // Files written by hand often leave out the counters of policies; then none are taken.
-        match Self::parse_with(family, text, true) {
+        match Self::parse_with(family, text, true, each) {
             Err(Broken::Text(RestoreError {
                 kind: RestoreErrorKind::PolicyCounters(_), ..
-            })) => Self::parse_with(family, text, false),
+            })) => {
+                each(TableName::Filter, None, 0)?;
+                Self::parse_with(family, text, false, each)
+            }
             parsed => parsed,
         }
     }
 
-    fn parse_with(family: Family, text: &[u8], counters: bool) -> Result<Self, Broken> {
+    fn parse_with(
+        family: Family,
+        text: &[u8],
+        counters: bool,
+        each: EachEdit<'_>,
+    ) -> Result<Self, Broken> {
         let mut contents = Self::default();
         let mut open: Option<Table> = None;
         let options = RestoreOptions { family, counters, table: None, host: &Machine };
@@ -127,7 +146,7 @@ impl Contents {
                 }
                 Item::Begin(name) => {
                     open = Some(Table::new(name));
-                    return Ok(());
+                    return each(name, Some(&Edit::Clear), line);
                 }
                 Item::Commit => {
                     contents.tables.extend(open.take());
@@ -141,9 +160,23 @@ impl Contents {
                 Item::Aside(_) => Vec::new(),
             };
             let Some(table) = &mut open else { return Ok(()) };
-            edits.iter().try_for_each(|e| apply(table, e, line)).map_err(|e| Broken::Edit(line, e))
+            edits.iter().try_for_each(|edit| {
+                apply(table, edit, line).map_err(|e| Broken::Edit(line, e))?;
+                each(table.name(), Some(edit), line)
+            })
         })?;
         Ok(contents)
+    }
+
+    /// The tables, each as the file has it last.
+    pub(crate) fn into_tables(mut self) -> impl Iterator<Item = Table> {
+        let mut seen = Vec::new();
+        self.tables.reverse();
+        self.tables.into_iter().filter(move |t| {
+            let new = !seen.contains(&t.name());
+            seen.push(t.name());
+            new
+        })
     }
 
     fn comment(&mut self, comment: &[u8], inside: bool) {
@@ -156,7 +189,7 @@ impl Contents {
     }
 
     /// The table of that name as the file has it: the last one, as a restore would leave it.
-    pub(crate) fn table(&self, name: TableName) -> Option<&Table> {
+    fn table(&self, name: TableName) -> Option<&Table> {
         self.tables.iter().rev().find(|t| t.name() == name)
     }
 
@@ -206,7 +239,7 @@ impl RulesFile {
             Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Contents::default()),
             Err(e) => return Err(self.fails("read", &e)),
         };
-        Contents::parse(self.family, &text)
+        Contents::parse(self.family, &text, &mut |_, _, _| Ok(()))
             .map_err(|e| BackendError::File(e.explain(self.family, &self.path, &text)))
     }
 
