@@ -5,6 +5,7 @@ mod applet;
 mod demo;
 mod editor;
 mod explain;
+mod firewall_tests;
 mod getopt;
 mod machine;
 mod message;

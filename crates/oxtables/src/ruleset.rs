@@ -85,12 +85,17 @@ impl Rules {
         self.files.iter().find(|(f, _)| *f == family).map(|(_, name)| name.as_str())
     }
 
+    /// Whether they are what the back end has now.
+    pub(crate) const fn is_live(&self) -> bool {
+        self.files.is_empty()
+    }
+
     /// The tables of a family.
     pub(crate) fn tables(&self, family: Family) -> impl Iterator<Item = &Table> {
         self.tables.iter().filter(move |(f, _)| *f == family).map(|(_, t)| t)
     }
 
-    /// A rule as a save file has it, without `-A CHAIN`; `policy DROP` of a policy. Safe to show.
+    /// A rule as a save file has it; `policy DROP` of a policy. Safe to show.
     pub(crate) fn text(&self, family: Family, rule: &RuleRef) -> Option<String> {
         let table = self.tables(family).find(|t| t.name() == rule.table)?;
         let chain = table.chain(&rule.chain)?;

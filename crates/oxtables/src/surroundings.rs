@@ -53,13 +53,13 @@ impl HostWords {
             b"--topology" => self.file(value),
             b"--address" => {
                 let (interface, address) = split()?;
-                self.line(b"address", interface, address).map_err(|why| wrong(&why))
+                self.line(b"address", &[interface, address]).map_err(|why| wrong(&why))
             }
             b"--route" => {
                 let (to, interface) = split()?;
-                self.line(b"route", to, interface).map_err(|why| wrong(&why))
+                self.line(b"route", &[to, interface]).map_err(|why| wrong(&why))
             }
-            _ => self.line(b"forwarding", value, b"").map_err(|why| wrong(&why)),
+            _ => self.line(b"forwarding", &[value]).map_err(|why| wrong(&why)),
         }
         .inspect(|()| {
             let said = format!("{} {}", visible(option), visible(value));
@@ -76,34 +76,33 @@ impl HostWords {
             let bare = line.split(|&c| c == b'#').next().unwrap_or_default();
             let words: Vec<&[u8]> =
                 bare.split(u8::is_ascii_whitespace).filter(|w| !w.is_empty()).collect();
-            let done = match *words.as_slice() {
-                [] => Ok(()),
-                [what, one] => self.line(what, one, b""),
-                [what, one, two] => self.line(what, one, two),
-                _ => Err("three words at most".to_owned()),
-            };
-            done.map_err(|why| format!("{shown}: line {number}: {}: {why}", visible(bare)))?;
+            let Some((what, rest)) = words.split_first() else { continue };
+            self.line(what, rest)
+                .map_err(|why| format!("{shown}: line {number}: {}: {why}", visible(bare)))?;
         }
         Ok(())
     }
 
-    fn line(&mut self, what: &[u8], one: &[u8], two: &[u8]) -> Result<(), String> {
+    /// Takes a line, `what` and the words behind it.
+    pub(crate) fn line(&mut self, what: &[u8], words: &[&[u8]]) -> Result<(), String> {
         let topology = self.topology.get_or_insert_with(Topology::with_loopback);
-        match what {
-            b"address" => {
-                let name = IfName::new(one).ok_or("no interface name")?;
-                let (address, len) = prefix(two).ok_or("no address with a prefix length")?;
+        match (what, words) {
+            (b"address", [interface, address]) => {
+                let name = IfName::new(interface).ok_or("no interface name")?;
+                let (address, len) = prefix(address).ok_or("no address with a prefix length")?;
                 topology.address(name, address, len);
             }
-            b"route" => {
-                let (to, len) = prefix(one).ok_or("no prefix")?;
-                let name = IfName::new(two).ok_or("no interface name")?;
+            (b"route", [to, interface]) => {
+                let (to, len) = prefix(to).ok_or("no prefix")?;
+                let name = IfName::new(interface).ok_or("no interface name")?;
                 topology.route(to, len, name);
             }
-            b"forwarding" if one == b"on" => topology.forwarding = true,
-            b"forwarding" if one == b"off" => topology.forwarding = false,
-            b"forwarding" => return Err("neither on nor off".to_owned()),
-            _ => return Err("not one of address, route, forwarding".to_owned()),
+            (b"forwarding", [b"on"]) => topology.forwarding = true,
+            (b"forwarding", [b"off"]) => topology.forwarding = false,
+            _ => {
+                let forms = "`address IFACE ADDR/LEN', `route NET IFACE', `forwarding on|off'";
+                return Err(format!("{} is not one of {forms}", visible(what)));
+            }
         }
         Ok(())
     }
@@ -120,7 +119,9 @@ impl HostWords {
         live: bool,
     ) -> Result<Surroundings, String> {
         if let Some(topology) = &self.topology {
-            let (topology, source) = (topology.clone(), self.from.join(" "));
+            let said =
+                if self.from.is_empty() { "as told".to_owned() } else { self.from.join(" ") };
+            let (topology, source) = (topology.clone(), said);
             return Ok(Surroundings { topology, source, implied: false });
         }
         if self.live || live {
@@ -222,7 +223,7 @@ mod tests {
         let why =
             HostWords::default().take(b"--topology", path.as_os_str().as_bytes()).unwrap_err();
         std::fs::remove_file(&path).unwrap();
-        assert!(why.contains("line 1: address eth0: no address"), "{why}");
+        assert!(why.contains("line 1: address eth0: address is not one of"), "{why}");
         let mut words = HostWords::default();
         words.take(b"--address", b"eth0=192.0.2.1/24").unwrap();
         words.take(b"--route", b"::/0=eth1").unwrap();

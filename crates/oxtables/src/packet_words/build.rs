@@ -4,7 +4,7 @@ use super::{NoPacket, PacketWords, fault};
 use oxtables_base::{Family, addr};
 use oxtables_engine::Arrival;
 use oxtables_packet::build::{Fragment, Ip, Tcp, Transport};
-use oxtables_packet::{Hook, Known, Link, Packet, PacketType, Socket, proto};
+use oxtables_packet::{Hook, IfName, Known, Link, Packet, PacketType, Socket, proto};
 use std::net::IpAddr;
 
 /// The source port of a packet whose words name none.
@@ -66,6 +66,70 @@ impl PacketWords {
         };
         self.context(&mut packet, arrival, destination);
         Ok(Described { packet, arrival, assumed: assumed.0 })
+    }
+
+    /// These words, and those of `default` for what they do not say.
+    pub(crate) fn or(&self, default: &Self) -> Self {
+        let [sport, dport] = &self.service;
+        let [default_sport, default_dport] = &default.service;
+        let word = |own: &Option<Vec<u8>>, other: &Option<Vec<u8>>| {
+            own.as_ref().or(other.as_ref()).cloned()
+        };
+        Self {
+            given: self.given.iter().chain(&default.given).copied().collect(),
+            family: self.family.or(default.family),
+            input: self.input.or(default.input),
+            output: self.output.or(default.output),
+            source: self.source.or(default.source),
+            destination: self.destination.or(default.destination),
+            protocol: self.protocol.or(default.protocol),
+            sport: self.sport.or(default.sport),
+            dport: self.dport.or(default.dport),
+            flags: self.flags.or(default.flags),
+            icmp: self.icmp.or(default.icmp),
+            icmp_word: word(&self.icmp_word, &default.icmp_word),
+            service: [word(sport, default_sport), word(dport, default_dport)],
+            state: self.state.or(default.state),
+            mark: self.mark.or(default.mark),
+            fragment: self.fragment || default.fragment,
+            mac: self.mac.or(default.mac),
+            uid: self.uid.or(default.uid),
+            gid: self.gid.or(default.gid),
+            ttl: self.ttl.or(default.ttl),
+            tos: self.tos.or(default.tos),
+            length: self.length.or(default.length),
+            packet_type: self.packet_type.or(default.packet_type),
+        }
+    }
+
+    /// Whether ports are said.
+    pub(crate) fn has_ports(&self) -> bool {
+        self.service.iter().any(Option::is_some) || self.sport.is_some() || self.dport.is_some()
+    }
+
+    /// The packet that answers `packet`, coming in by `input` or of this host's own; `None` if nothing would.
+    pub(crate) fn answer_to(packet: &Packet, input: Option<IfName>) -> Option<Self> {
+        let protocol = packet.protocol()?;
+        let mut words = Self {
+            input,
+            source: Some(packet.dst()),
+            destination: Some(packet.src()),
+            protocol: Some(protocol),
+            ..Self::default()
+        };
+        match protocol {
+            proto::TCP | proto::UDP | proto::SCTP => {
+                let (sport, dport) = packet.ports().ok()?;
+                (words.sport, words.dport) = (Some(dport), Some(sport));
+                // SYN is answered by SYN and ACK, anything else by ACK.
+                let flags = packet.tcp().map(|tcp| 16 | (tcp.flags() & 2)).ok();
+                words.flags = flags;
+            }
+            proto::ICMP if packet.icmp().ok()?.kind == 8 => words.icmp = Some((0, 0)),
+            proto::ICMPV6 if packet.icmpv6().ok()?.kind == 128 => words.icmp = Some((129, 0)),
+            _ => return None,
+        }
+        Some(words)
     }
 
     /// The family and both addresses.
