@@ -1,8 +1,12 @@
 //! A packet through the chains of one table at one hook (`net/netfilter/nf_tables_core.c:nft_do_chain`).
 
+use crate::conntrack::{Connections, Tracked};
+use crate::effect;
 use crate::fields::{Fields, field};
 use crate::mismatch;
 use crate::program::{Act, Asked, Check, Program};
+use crate::state::{Now, State};
+use crate::topology::Topology;
 use crate::walk::{Done, End, Outcome, RuleRef, Step};
 use oxtables_model::Policy;
 use oxtables_packet::{Known, Packet, Truth};
@@ -19,6 +23,39 @@ pub(crate) struct Trip {
     pub(crate) record: bool,
     /// The rule that decided last.
     pub(crate) deciding: Option<RuleRef>,
+    /// How connection tracking sees it; `None` before it has.
+    pub(crate) tracked: Option<Tracked>,
+    /// The helper its connection shall have, if it is a new one.
+    pub(crate) helper: Option<Vec<u8>>,
+    /// Whether it was made by this host.
+    pub(crate) local: bool,
+}
+
+/// What is beside the rules and the packet.
+#[derive(Debug)]
+pub(crate) struct World<'e> {
+    pub(crate) state: &'e mut State,
+    pub(crate) connections: &'e mut Connections,
+    pub(crate) topology: &'e Topology,
+    /// Nanoseconds.
+    pub(crate) time: u64,
+    /// Ticks a second.
+    pub(crate) hz: u32,
+    /// Whether matches begin with nothing kept; otherwise what they keep is not known.
+    pub(crate) fresh: bool,
+}
+
+impl Trip {
+    /// Sets the mark, where rules look for it too.
+    pub(crate) fn set_mark(&mut self, mark: Known<u32>) {
+        self.packet.context.mark = mark;
+        self.fields.mark(&mark);
+    }
+
+    /// The transport header was changed.
+    pub(crate) fn refresh_transport(&mut self) {
+        self.fields.transport(&self.packet);
+    }
 }
 
 /// What a table says.
@@ -50,11 +87,11 @@ pub(crate) enum Next {
 
 impl Program {
     /// The packet through a built-in chain and those it jumps to.
-    pub(crate) fn run(&mut self, base: usize, trip: &mut Trip) -> Verdict {
+    pub(crate) fn run(&mut self, base: usize, trip: &mut Trip, world: &mut World<'_>) -> Verdict {
         let mut stack: SmallVec<[(usize, usize); 16]> = SmallVec::new();
         let (mut lane, mut at) = (base, 0);
         loop {
-            let Some(found) = self.next_fitting(lane, at, trip) else {
+            let Some(found) = self.next_fitting(lane, at, trip, world) else {
                 // The end of a chain: back to where it was jumped from.
                 let Some(back) = stack.pop() else { return self.policy(base, trip) };
                 (lane, at) = back;
@@ -79,14 +116,20 @@ impl Program {
     }
 
     /// The first rule from `at` on that fits, counted and carried out, and what follows.
-    fn next_fitting(&mut self, lane: usize, at: usize, trip: &mut Trip) -> Option<(usize, Next)> {
+    fn next_fitting(
+        &mut self,
+        lane: usize,
+        at: usize,
+        trip: &mut Trip,
+        world: &mut World<'_>,
+    ) -> Option<(usize, Next)> {
         let mut at = at;
         loop {
             let rules = &self.lanes.get(lane)?.rules;
             // The hot loop: rules that do not fit, unrecorded, touch nothing but their checks.
             let (rule, asking) = loop {
                 let rule = rules.get(at)?;
-                let asking = self.ask(rule.first, rule.end, trip);
+                let asking = self.ask(rule.first, rule.end, trip, world);
                 match asking {
                     Asking::Not(_) if !trip.record => at += 1,
                     other => break (at, other),
@@ -97,7 +140,7 @@ impl Program {
                     self.missed(lane, rule, check, trip);
                     at = rule + 1;
                 }
-                Asking::Fits => return Some((rule, self.fitted(lane, rule, trip))),
+                Asking::Fits => return Some((rule, self.fitted(lane, rule, trip, world))),
                 Asking::HotDrop => {
                     self.note(lane, rule, trip, Done::HotDrop);
                     return Some((rule, self.end(lane, rule, trip, End::Drop)));
@@ -111,14 +154,14 @@ impl Program {
     }
 
     #[inline]
-    fn ask(&self, first: u32, end: u32, trip: &Trip) -> Asking {
+    fn ask(&self, first: u32, end: u32, trip: &Trip, world: &mut World<'_>) -> Asking {
         let range = usize::try_from(first).unwrap_or(0)..usize::try_from(end).unwrap_or(0);
         let checks = self.checks.get(range).unwrap_or(&[]);
         let mut open: Option<(u32, &'static str)> = None;
         for (number, check) in (first..).zip(checks) {
             let truth = match check.field < field::SLOW {
                 true => plain(check, &trip.fields),
-                false => self.slow(check, trip),
+                false => self.slow(check, trip, world),
             };
             match truth {
                 Truth::Yes => {}
@@ -132,7 +175,7 @@ impl Program {
     }
 
     #[cold]
-    fn slow(&self, check: &Check, trip: &Trip) -> Truth {
+    fn slow(&self, check: &Check, trip: &Trip, world: &mut World<'_>) -> Truth {
         let at = usize::try_from(check.lo).unwrap_or(usize::MAX);
         let context = &trip.packet.context;
         let pattern = |name: &Known<oxtables_packet::IfName>| match (self.patterns.get(at), name) {
@@ -147,14 +190,14 @@ impl Program {
                 let seen = if a.source { trip.packet.src() } else { trip.packet.dst() };
                 a.host.contains(seen).into()
             }),
-            field::MATCH => self.asked.get(at).map_or(Truth::No, |a| asked(a, trip)),
+            field::MATCH => self.asked.get(at).map_or(Truth::No, |a| asked(a, at, trip, world)),
             _ => Truth::No,
         };
         truth.invert_if(check.not)
     }
 
     /// Counts and carries out a rule that fits.
-    fn fitted(&mut self, lane: usize, rule: usize, trip: &mut Trip) -> Next {
+    fn fitted(&mut self, lane: usize, rule: usize, trip: &mut Trip, world: &mut World<'_>) -> Next {
         let bytes = u64::try_from(trip.packet.total_len()).unwrap_or(u64::MAX);
         let Some(compiled) = self.lanes.get_mut(lane).and_then(|l| l.rules.get_mut(rule)) else {
             return Next::Rule;
@@ -177,8 +220,12 @@ impl Program {
                 Some(name) => (Done::Goto(name), Next::Goto(to)),
                 None => return Next::Rule,
             },
-            Act::Target | Act::Foreign => {
-                let why = "this target is not modelled".to_owned();
+            Act::Target(effect) => match self.effects.get(effect) {
+                Some(effect) => effect::carry_out(effect, trip, world),
+                None => return Next::Rule,
+            },
+            Act::Foreign => {
+                let why = "the rule is not understood by oxtables".to_owned();
                 let end = End::Unknown(why.clone());
                 (Done::Unknown(why), Next::Verdict(Verdict::End(end)))
             }
@@ -293,6 +340,14 @@ fn plain(check: &Check, fields: &Fields) -> Truth {
     (within != check.not).into()
 }
 
-fn asked(asked: &Asked, trip: &Trip) -> Truth {
-    asked.test.test(&trip.packet, &trip.packet.context)
+fn asked(asked: &Asked, slot: usize, trip: &Trip, world: &mut World<'_>) -> Truth {
+    match &asked.keeps {
+        Some(keeps) if world.fresh => {
+            let tracked =
+                trip.tracked.unwrap_or(Tracked::Without(oxtables_packet::CtState::Invalid));
+            let now = Now { time: world.time, hz: world.hz, tracked, local: trip.local };
+            world.state.ask(slot, keeps, &trip.packet, world.connections, now)
+        }
+        _ => asked.test.test(&trip.packet, &trip.packet.context),
+    }
 }

@@ -82,7 +82,10 @@ impl Fields {
     }
 
     /// `net/netfilter/nft_payload.c:nft_payload_eval`: no transport header, or a later fragment, is no value.
-    fn transport(&mut self, packet: &Packet) {
+    pub(crate) fn transport(&mut self, packet: &Packet) {
+        let all = [field::SPORT, field::DPORT, field::PORTS, field::FLAGS];
+        let bits = all.iter().fold(0, |bits, f| bits | 1 << f);
+        (self.there, self.unknown) = (self.there & !bits, self.unknown & !bits);
         let Ok(transport) = packet.transport() else { return };
         if transport.fragment != 0 {
             return;
@@ -94,9 +97,14 @@ impl Fields {
         self.load::<1>(field::FLAGS, packet.array_at(at + 13));
     }
 
+    /// The mark.
+    pub(crate) fn mark(&mut self, mark: &Known<u32>) {
+        self.known(field::MARK, mark, |&m| m);
+    }
+
     /// The fields that are beside the packet.
-    pub(crate) fn context(&mut self, context: &Context, name: impl Fn(&IfName) -> u32) {
-        self.known(field::MARK, &context.mark, |&m| m);
+    fn context(&mut self, context: &Context, name: impl Fn(&IfName) -> u32) {
+        self.mark(&context.mark);
         self.known(field::IN, &context.in_interface, &name);
         self.known(field::OUT, &context.out_interface, &name);
     }

@@ -6,12 +6,17 @@
 //! [`Engine::packet`] gives a [`Walk`]: each step, the deciding rule and the end. What cannot be known
 //! ends as [`End::Unknown`] with the reason, never as a guess.
 
+mod answer;
 mod chain;
+mod conntrack;
+mod effect;
 mod engine;
 mod fields;
+mod log;
 mod mismatch;
 mod program;
 mod ruleset;
+mod state;
 mod topology;
 mod walk;
 

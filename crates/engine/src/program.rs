@@ -7,7 +7,7 @@ use crate::fields::{NO_NAME, field};
 use crate::ruleset::{RuleDef, Ruleset, RulesetError, RulesetErrorKind, TableDef};
 use oxtables_base::addr::octets;
 use oxtables_base::{Counters, Family, HostMask, Interface, Neg};
-use oxtables_ext::{AnyMatch, NativeCx};
+use oxtables_ext::{AnyMatch, AnyTarget, Effect, Keeps, NativeCx};
 use oxtables_model::{Action, BaseChain, ChainName, Entry, Policy, Rule, TableName};
 use oxtables_packet::{Hook, IfName};
 use oxtables_wire::nft::cond::{self, Cond, Item, Load, Op};
@@ -45,6 +45,8 @@ pub(crate) enum Part {
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
     pub(crate) test: AnyMatch,
+    /// What it keeps between packets.
+    pub(crate) keeps: Option<Keeps>,
 }
 
 /// An inverted IPv6 address.
@@ -64,7 +66,8 @@ pub(crate) enum Act {
     Queue,
     Jump(usize),
     Goto(usize),
-    Target,
+    /// The effect with this number.
+    Target(usize),
     Foreign,
 }
 
@@ -97,15 +100,31 @@ pub(crate) struct Lane {
 pub(crate) struct Program {
     pub(crate) family: Family,
     pub(crate) lanes: Vec<Lane>,
-    /// For each hook its built-in chains in order of priority.
-    pub(crate) hooks: [Vec<(i32, usize)>; 5],
+    /// For each hook what is called there, in order of priority.
+    pub(crate) hooks: [Vec<(i32, Station)>; 5],
     pub(crate) checks: Vec<Check>,
     pub(crate) asked: Vec<Asked>,
+    pub(crate) effects: Vec<Effect>,
     pub(crate) patterns: Vec<Interface>,
     pub(crate) addresses: Vec<Address>,
     names: FxHashMap<IfName, u32>,
     /// Whether something in it makes the kernel track connections.
     pub(crate) tracks: bool,
+}
+
+/// What a packet comes by at a hook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Station {
+    /// Fragments are put together (`NF_IP_PRI_CONNTRACK_DEFRAG`).
+    Defragment,
+    /// Connection tracking (`NF_IP_PRI_CONNTRACK`).
+    Track,
+    /// A built-in chain.
+    Table(usize),
+    /// Translation, with the nat table's chain if it has one here.
+    Nat(Option<usize>),
+    /// The connection becomes one (`NF_IP_PRI_CONNTRACK_CONFIRM`).
+    Confirm,
 }
 
 const MAX_DEPTH: usize = 16;
@@ -116,6 +135,7 @@ impl Program {
         for table in &ruleset.tables {
             program.table(table)?;
         }
+        program.stations();
         for hook in &mut program.hooks {
             hook.sort_by_key(|&(priority, _)| priority);
         }
@@ -130,6 +150,7 @@ impl Program {
             hooks: Default::default(),
             checks: Vec::new(),
             asked: Vec::new(),
+            effects: Vec::new(),
             patterns: Vec::new(),
             addresses: Vec::new(),
             names: FxHashMap::default(),
@@ -142,14 +163,41 @@ impl Program {
         self.names.get(name).copied().unwrap_or(NO_NAME)
     }
 
+    /// Adds what is called beside the tables' chains.
+    fn stations(&mut self) {
+        let nat = |hook: &Vec<(i32, Station)>| {
+            hook.iter().any(|(_, station)| matches!(station, Station::Nat(_)))
+        };
+        let translates = self.hooks.iter().any(nat);
+        let tracks = self.tracks;
+        for base in TableName::Nat.base_chains() {
+            let Some(hook) = self.hooks.get_mut(hook_index(base.hook)) else { continue };
+            if translates && !nat(hook) {
+                hook.push((base.priority, Station::Nat(None)));
+            }
+            let more: &[(i32, Station)] = match base.hook {
+                Hook::Prerouting | Hook::Output => {
+                    &[(-400, Station::Defragment), (-200, Station::Track)]
+                }
+                _ => &[(i32::MAX, Station::Confirm)],
+            };
+            if tracks {
+                hook.extend_from_slice(more);
+            }
+        }
+    }
+
     fn table(&mut self, table: &TableDef) -> Result<(), RulesetError> {
         let first = self.lanes.len();
         depths(table)?;
         for chain in &table.chains {
             let base = table.name.base_chain(chain.name.bytes());
             if let Some(hooks) = base.and_then(|b| self.hooks.get_mut(hook_index(b.hook))) {
-                hooks.push((base.map_or(0, |b| b.priority), self.lanes.len()));
-                self.tracks |= table.name == TableName::Nat;
+                let at = self.lanes.len();
+                let nat = table.name == TableName::Nat;
+                let station = if nat { Station::Nat(Some(at)) } else { Station::Table(at) };
+                hooks.push((base.map_or(0, |b| b.priority), station));
+                self.tracks |= nat;
             }
             let mut rules = Vec::with_capacity(chain.rules.len());
             for def in &chain.rules {
@@ -176,6 +224,7 @@ impl Program {
             return Compiled { first, end: first, act: Act::Foreign, counters };
         };
         self.conditions(rule);
+        self.tracks |= tracks(rule);
         let chain = |name| table.chain(name).map_or(usize::MAX, |at| first_lane + at);
         let act = match &rule.action {
             Action::Continue => Act::Continue,
@@ -185,7 +234,10 @@ impl Program {
             Action::Queue => Act::Queue,
             Action::Jump(name) => Act::Jump(chain(name)),
             Action::Goto(name) => Act::Goto(chain(name)),
-            Action::Target(_) => Act::Target,
+            Action::Target(target) => {
+                self.effects.push(target.effect());
+                Act::Target(self.effects.len() - 1)
+            }
         };
         Compiled { first, end: number(self.checks.len()), act, counters: rule.counters }
     }
@@ -207,7 +259,7 @@ impl Program {
             let part = Part::Match(u8::try_from(at).unwrap_or(u8::MAX));
             if !self.native(m, &cx, part) {
                 let asked = number(self.asked.len());
-                self.asked.push(Asked { test: m.clone() });
+                self.asked.push(Asked { test: m.clone(), keeps: m.keeps() });
                 self.push(field::MATCH, false, part, 0, asked, 0);
             }
         }
@@ -286,6 +338,27 @@ impl Program {
         }
         true
     }
+}
+
+/// Whether a rule makes the kernel track connections (`nf_ct_netns_get` in its extensions' `checkentry`).
+fn tracks(rule: &Rule) -> bool {
+    const MATCHES: [&str; 9] = [
+        "cluster",
+        "connbytes",
+        "connlabel",
+        "connlimit",
+        "connmark",
+        "conntrack",
+        "helper",
+        "state",
+        "ipvs",
+    ];
+    const TARGETS: [&str; 4] = ["CONNMARK", "CONNSECMARK", "CT", "SYNPROXY"];
+    let matched = |m: &AnyMatch| m.spec().is_some_and(|s| MATCHES.contains(&s.name));
+    let target = |t: &AnyTarget| {
+        t.spec().is_some_and(|s| TARGETS.contains(&s.name)) && t.effect() != Effect::Notrack
+    };
+    rule.matches.iter().any(matched) || matches!(&rule.action, Action::Target(t) if target(t))
 }
 
 /// A condition of an nf_tables rule on one of our fields.

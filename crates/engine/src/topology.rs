@@ -23,6 +23,8 @@ pub struct Route {
     pub destination: HostMask,
     /// The interface they are behind.
     pub interface: IfName,
+    /// The next host on the way, if the destination is not next to us.
+    pub gateway: Option<IpAddr>,
     /// Of several routes as narrow, the one with the least is taken.
     pub metric: u32,
 }
@@ -85,11 +87,11 @@ impl Topology {
         self.interface(interface).addresses.push((address, prefix));
     }
 
-    /// Adds a route. `None` for a prefix of the wrong family is no route.
-    pub fn route(&mut self, to: IpAddr, prefix: u8, interface: IfName) {
+    /// Adds a route to what the prefix of `to` covers.
+    pub fn route(&mut self, to: IpAddr, prefix: u8, gateway: Option<IpAddr>, interface: IfName) {
         self.interface(interface);
         if let Some(destination) = HostMask::new(to, prefix_mask(family_of(to), prefix)) {
-            self.routes.push(Route { destination, interface, metric: 0 });
+            self.routes.push(Route { destination, interface, gateway, metric: 0 });
         }
     }
 
@@ -115,19 +117,45 @@ impl Topology {
             AddressType::Local | AddressType::Broadcast => return Known::Known(Routed::Local),
             _ => {}
         }
+        let best = self.best(destination);
+        Known::Known(best.map_or(Routed::Nowhere, |r| Routed::Out(r.interface)))
+    }
+
+    fn best(&self, destination: IpAddr) -> Option<Route> {
         let connected = self.interfaces.iter().flat_map(|i| {
             i.addresses.iter().filter_map(|&(address, prefix)| {
                 let net = HostMask::new(address, prefix_mask(family_of(address), prefix))?;
-                Some(Route { destination: net, interface: i.name, metric: 0 })
+                Some(Route { destination: net, interface: i.name, gateway: None, metric: 0 })
             })
         });
         let all = connected.chain(self.routes.iter().copied());
         let fits = all.filter(|r| r.destination.contains(destination));
-        let best = fits.min_by_key(|r| {
+        fits.min_by_key(|r| {
             let len = r.destination.prefix_len().unwrap_or(0);
             (u8::MAX - len, r.metric)
+        })
+    }
+
+    /// The address of an interface that speaks to `destination`: the first in whose network the next host is, else the
+    /// first (`net/ipv4/devinet.c:inet_select_addr`); in IPv6 the one most alike (`net/ipv6/addrconf.c`, RFC 6724 rule 8).
+    #[must_use]
+    pub fn source_towards(&self, out: &IfName, destination: IpAddr) -> Option<IpAddr> {
+        let next = self.best(destination).and_then(|r| r.gateway).unwrap_or(destination);
+        let mut own: Vec<(IpAddr, u8)> = self
+            .addresses_of(out)
+            .filter(|(a, _)| family_of(*a) == family_of(destination))
+            .collect();
+        if let IpAddr::V6(to) = destination {
+            own.sort_by_key(|(a, _)| match a {
+                IpAddr::V6(a) => (a.to_bits() ^ to.to_bits()).leading_zeros(),
+                IpAddr::V4(_) => 0,
+            });
+            return own.last().map(|(a, _)| *a);
+        }
+        let near = own.iter().find(|(a, prefix)| {
+            HostMask::new(*a, prefix_mask(family_of(*a), *prefix)).is_some_and(|n| n.contains(next))
         });
-        Known::Known(best.map_or(Routed::Nowhere, |r| Routed::Out(r.interface)))
+        near.or(own.first()).map(|(a, _)| *a)
     }
 
     /// The addresses of an interface, first the one it is known by.

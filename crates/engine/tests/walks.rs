@@ -60,3 +60,39 @@ fn what_is_for_others_is_passed_on() {
     assert_eq!(passed.packet.ttl(), 63);
     assert_eq!(passed.deciding.unwrap().to_string(), "filter FORWARD policy");
 }
+
+const NAT: &str = "*nat\n:PREROUTING ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n\
+-A PREROUTING -i eth0 -p tcp -m tcp --dport 80 -j DNAT --to-destination 10.0.0.2:8080\n\
+-A POSTROUTING -o eth1 -j MASQUERADE\nCOMMIT\n\
+*mangle\n:FORWARD ACCEPT [0:0]\n-A FORWARD -j TTL --ttl-set 9\n-A FORWARD -j MARK --set-mark 7\nCOMMIT\n\
+*filter\n:FORWARD DROP [0:0]\n-A FORWARD -m conntrack --ctstate ESTABLISHED -j ACCEPT\n\
+-A FORWARD -d 10.0.0.2 -p tcp -m tcp --dport 8080 -m mark --mark 7 -j ACCEPT\n\
+-A FORWARD -j REJECT --reject-with icmp-admin-prohibited\nCOMMIT\n";
+
+#[test]
+fn a_connection_is_translated_both_ways() {
+    let mut engine = engine(NAT, topology());
+    let first = engine.packet(tcp("203.0.113.2", "203.0.113.1", 80), by("eth0"), NOW);
+    assert_eq!(first.end, End::Accept(Destination::Interface(IfName::new(b"eth1").unwrap())));
+    let sent = &first.packet;
+    assert_eq!(
+        (sent.src().to_string(), sent.dst().to_string()),
+        ("10.0.0.1".into(), "10.0.0.2".into())
+    );
+    assert_eq!((sent.ports(), sent.ttl()), (Ok((40000, 8080)), 9));
+    let ip = Ip::new("10.0.0.2".parse().unwrap(), "10.0.0.1".parse().unwrap());
+    let reply =
+        Tcp { sport: 8080, dport: 40000, ack: 1, flags: 18, window: 1000, ..Tcp::default() };
+    let reply = Packet::build(&ip, &Transport::Tcp(reply), b"").unwrap();
+    let back = engine.packet(reply, by("eth1"), NOW);
+    assert_eq!(back.end, End::Accept(Destination::Interface(IfName::new(b"eth0").unwrap())));
+    assert_eq!(
+        (back.packet.src().to_string(), back.packet.ports()),
+        ("203.0.113.1".into(), Ok((80, 40000)))
+    );
+    assert_eq!(back.deciding.unwrap().to_string(), "filter FORWARD rule 1");
+    let other = engine.packet(tcp("203.0.113.2", "10.0.0.2", 81), by("eth0"), NOW);
+    let End::Reject { with, answer } = other.end else { panic!() };
+    assert_eq!(with, "icmp-admin-prohibited");
+    assert_eq!(Packet::parse(&answer.unwrap()).unwrap().icmp().unwrap().code, 13);
+}

@@ -411,7 +411,7 @@ impl Packet {
         })
     }
 
-    fn has_more_fragments(&self) -> bool {
+    pub(crate) fn has_more_fragments(&self) -> bool {
         match self.ipv4() {
             Some(ipv4) => ipv4.more_fragments(),
             None => self

@@ -227,6 +227,12 @@ impl Packet {
         self.transport.map_or(0, |t| t.fragment)
     }
 
+    /// Whether it is part of a larger packet: more fragments follow, or it is a later one.
+    #[must_use]
+    pub fn is_fragment(&self) -> bool {
+        self.has_more_fragments() || self.fragment() != 0
+    }
+
     /// `len` bytes of the transport header, for matches that read it whatever the protocol (multiport).
     ///
     /// # Errors

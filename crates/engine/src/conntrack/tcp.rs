@@ -1,0 +1,706 @@
+//! The TCP tracker: states and windows as `net/netfilter/nf_conntrack_proto_tcp.c` keeps them.
+//!
+//! Simplified: no SYN proxy, and no adjustment of sequence numbers (no helper rewrites payloads here).
+
+use oxtables_packet::{Direction, Packet};
+
+/// `enum tcp_conntrack`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum State {
+    None,
+    SynSent,
+    SynRecv,
+    Established,
+    FinWait,
+    CloseWait,
+    LastAck,
+    TimeWait,
+    Close,
+    SynSent2,
+}
+
+/// What a segment makes of a state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Move {
+    To(State),
+    Invalid,
+    Ignore,
+}
+
+/// `enum tcp_bit_set`: what a segment is, by its flags.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Syn,
+    SynAck,
+    Fin,
+    Ack,
+    Rst,
+    None,
+}
+
+/// What the tracker says of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Judged {
+    /// Part of the connection; the entry now lives so many seconds from here, if that changes.
+    Valid(Option<u32>),
+    /// No part of it.
+    Invalid,
+    /// A new connection in the place of the old: delete the entry, look again (`NF_REPEAT`).
+    Reopened,
+    /// Answered by a reset before anything else: valid, and the entry goes.
+    Killed,
+}
+
+const FIN: u8 = 1;
+const SYN: u8 = 2;
+const RST: u8 = 4;
+const ACK: u8 = 16;
+const URG: u8 = 32;
+
+/// `tcp_valid_flags`, without ECE, CWR and PSH.
+const VALID_FLAGS: [u8; 9] =
+    [SYN, SYN | URG, SYN | ACK, RST, RST | ACK, FIN | ACK, FIN | ACK | URG, ACK, ACK | URG];
+
+/// `IP_CT_TCP_FLAG_*`.
+mod flag {
+    pub(super) const WINDOW_SCALE: u8 = 0x01;
+    pub(super) const SACK_PERM: u8 = 0x02;
+    pub(super) const CLOSE_INIT: u8 = 0x04;
+    pub(super) const BE_LIBERAL: u8 = 0x08;
+    pub(super) const UNACKNOWLEDGED: u8 = 0x10;
+    pub(super) const MAXACK_SET: u8 = 0x20;
+    pub(super) const CHALLENGE_ACK: u8 = 0x40;
+    pub(super) const SIMULTANEOUS: u8 = 0x80;
+}
+
+/// `struct ip_ct_tcp_state`.
+#[derive(Clone, Copy, Debug, Default)]
+struct Side {
+    end: u32,
+    maxend: u32,
+    maxwin: u32,
+    maxack: u32,
+    scale: u8,
+    flags: u8,
+}
+
+/// `struct ip_ct_tcp`.
+#[derive(Clone, Debug)]
+pub(crate) struct Tcp {
+    seen: [Side; 2],
+    pub(crate) state: State,
+    last_dir: usize,
+    last_kind: Kind,
+    last_seq: u32,
+    last_ack: u32,
+    last_end: u32,
+    last_win: u16,
+    last_scale: u8,
+    last_flags: u8,
+    retrans: u8,
+}
+
+/// One segment's numbers.
+struct Segment<'a> {
+    packet: &'a Packet,
+    flags: u8,
+    kind: Kind,
+    seq: u32,
+    ack: u32,
+    end: u32,
+    window: u16,
+}
+
+/// `before(a, b)`: serial number arithmetic.
+fn before(a: u32, b: u32) -> bool {
+    a.wrapping_sub(b) > i32::MAX.unsigned_abs()
+}
+
+fn after(a: u32, b: u32) -> bool {
+    before(b, a)
+}
+
+const fn index(direction: Direction) -> usize {
+    match direction {
+        Direction::Original => 0,
+        Direction::Reply => 1,
+    }
+}
+
+impl<'a> Segment<'a> {
+    /// `tcp_error`: `None` for one whose header cannot be. `verify`: the checksum is looked at.
+    fn of(packet: &'a Packet, verify: bool) -> Option<Self> {
+        let tcp = packet.tcp().ok()?;
+        let (at, len) = (tcp.offset(), tcp.header_len());
+        let whole = packet.total_len().checked_sub(at)?;
+        if len < 20 || whole < len || (verify && !super::checksum_is_right(packet)) {
+            return None;
+        }
+        let flags = tcp.flags();
+        if !VALID_FLAGS.contains(&(flags & (FIN | SYN | RST | ACK | URG))) {
+            return None;
+        }
+        let kind = match flags {
+            f if f & RST != 0 => Kind::Rst,
+            f if f & SYN != 0 => {
+                if f & ACK != 0 {
+                    Kind::SynAck
+                } else {
+                    Kind::Syn
+                }
+            }
+            f if f & FIN != 0 => Kind::Fin,
+            f if f & ACK != 0 => Kind::Ack,
+            _ => Kind::None,
+        };
+        let payload = u32::try_from(whole - len).ok()?;
+        let more = u32::from(flags & SYN != 0) + u32::from(flags & FIN != 0);
+        let end = tcp.seq().wrapping_add(payload).wrapping_add(more);
+        let (seq, ack) = (tcp.seq(), tcp.ack());
+        Some(Self { packet, flags, kind, seq, ack, end, window: tcp.window() })
+    }
+
+    fn has(&self, flag: u8) -> bool {
+        self.flags & flag != 0
+    }
+
+    /// `tcp_options`.
+    fn options(&self, side: &mut Side) {
+        side.scale = 0;
+        side.flags &= flag::BE_LIBERAL;
+        self.each_option(|kind, body| match (kind, body) {
+            (4, []) => side.flags |= flag::SACK_PERM,
+            (3, &[scale]) => {
+                side.scale = scale.min(14);
+                side.flags |= flag::WINDOW_SCALE;
+            }
+            _ => {}
+        });
+    }
+
+    /// `tcp_sack`: the highest right edge of a block.
+    fn sack(&self) -> u32 {
+        let mut highest = self.ack;
+        self.each_option(|kind, body| {
+            if kind == 5 && !body.is_empty() && body.len() % 8 == 0 {
+                for block in body.chunks_exact(8) {
+                    let edge = block.iter().skip(4).fold(0u32, |all, &b| all << 8 | u32::from(b));
+                    if after(edge, highest) {
+                        highest = edge;
+                    }
+                }
+            }
+        });
+        highest
+    }
+
+    fn each_option(&self, mut take: impl FnMut(u8, &[u8])) {
+        let Ok(tcp) = self.packet.tcp() else { return };
+        let len = tcp.header_len().saturating_sub(20);
+        let Ok(mut rest) = self.packet.bytes_at(tcp.offset() + 20, len) else { return };
+        while let [kind, after @ ..] = rest {
+            match kind {
+                0 => return,
+                1 => rest = after,
+                _ => {
+                    let Some(&size) = after.first() else { return };
+                    let size = usize::from(size);
+                    let Some(body) = rest.get(2..size) else { return };
+                    take(*kind, body);
+                    rest = rest.get(size..).unwrap_or(&[]);
+                }
+            }
+        }
+    }
+}
+
+/// `tcp_conntracks`.
+fn next(direction: Direction, kind: Kind, old: State) -> Move {
+    use Direction::{Original, Reply};
+    use Kind::{Ack, Fin, None as Nothing, Rst, Syn, SynAck};
+    use State as S;
+    let to = Move::To;
+    match (direction, kind, old) {
+        (_, Nothing, _) => Move::Invalid,
+        (_, Rst, S::None) => Move::Invalid,
+        (_, Rst, _) => to(S::Close),
+        (Original, Syn, S::None | S::SynSent | S::TimeWait | S::Close) => to(S::SynSent),
+        (Original, Syn, S::SynSent2) => to(S::SynSent2),
+        (Original, Syn, _) => Move::Ignore,
+        (Reply, Syn, S::SynSent | S::SynSent2) => to(S::SynSent2),
+        (Reply, Syn, S::TimeWait) => to(S::SynSent),
+        (Reply, Syn, _) => Move::Invalid,
+        (Original, SynAck, S::SynRecv | S::SynSent2) => to(S::SynRecv),
+        (Original, SynAck, _) => Move::Invalid,
+        (Reply, SynAck, S::None) => Move::Invalid,
+        (Reply, SynAck, S::SynSent | S::SynSent2) => to(S::SynRecv),
+        (Reply, SynAck, _) => Move::Ignore,
+        (_, Fin, S::None | S::SynSent | S::SynSent2) => Move::Invalid,
+        (_, Fin, S::SynRecv | S::Established) => to(S::FinWait),
+        (_, Fin, S::FinWait | S::CloseWait | S::LastAck) => to(S::LastAck),
+        (_, Fin | Ack, S::TimeWait) => to(S::TimeWait),
+        (_, Fin | Ack, S::Close) => to(S::Close),
+        (Original, Ack, S::None | S::SynRecv | S::Established) => to(S::Established),
+        (Original, Ack, S::SynSent | S::SynSent2) => Move::Invalid,
+        (Reply, Ack, S::None) => Move::Invalid,
+        (Reply, Ack, S::SynSent | S::SynSent2) => Move::Ignore,
+        (Reply, Ack, S::SynRecv) => to(S::SynRecv),
+        (Reply, Ack, S::Established) => to(S::Established),
+        (_, Ack, S::FinWait | S::CloseWait) => to(S::CloseWait),
+        (_, Ack, S::LastAck) => to(S::TimeWait),
+    }
+}
+
+/// `tcp_timeouts`, in seconds.
+const fn timeout(state: State) -> u32 {
+    match state {
+        State::None | State::SynSent | State::SynSent2 | State::FinWait | State::TimeWait => 120,
+        State::SynRecv | State::CloseWait => 60,
+        State::Established => 5 * 24 * 3600,
+        State::LastAck => 30,
+        State::Close => 10,
+    }
+}
+
+/// `TCP_CONNTRACK_RETRANS` and `TCP_CONNTRACK_UNACK`.
+const RETRANS: u32 = 300;
+const UNACK: u32 = 300;
+const MAX_RETRANS: u8 = 3;
+/// `MAXACKWINCONST`.
+const LEAST_ACK_WINDOW: u32 = 66_000;
+
+/// What the windows say: `enum nf_ct_tcp_action`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Window {
+    Accept,
+    Ignore,
+    Invalid,
+}
+
+/// What the entry is, beside TCP's own.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Status {
+    pub(crate) confirmed: bool,
+    pub(crate) seen_reply: bool,
+    pub(crate) assured: bool,
+}
+
+impl Tcp {
+    /// `tcp_new`: `None` if no connection begins so.
+    fn begin(segment: &Segment<'_>) -> Option<Self> {
+        let Move::To(state) = next(Direction::Original, segment.kind, State::None) else {
+            return None;
+        };
+        let maxwin = u32::from(segment.window).max(1);
+        let mut first = Side { end: segment.end, maxend: segment.end, maxwin, ..Side::default() };
+        let mut second = Side::default();
+        if state == State::SynSent {
+            segment.options(&mut first);
+        } else {
+            // Picked up in the middle (`nf_conntrack_tcp_loose`).
+            first.maxend = segment.end.wrapping_add(maxwin);
+            first.flags = flag::SACK_PERM | flag::BE_LIBERAL;
+            second.flags = first.flags;
+        }
+        Some(Self {
+            seen: [first, second],
+            state: State::None,
+            last_dir: 0,
+            last_kind: Kind::None,
+            last_seq: 0,
+            last_ack: 0,
+            last_end: 0,
+            last_win: 0,
+            last_scale: 0,
+            last_flags: 0,
+            retrans: 0,
+        })
+    }
+
+    fn side(&mut self, at: usize) -> &mut Side {
+        let [first, second] = &mut self.seen;
+        if at == 0 { first } else { second }
+    }
+
+    /// Whether both ends are through with it.
+    pub(crate) fn is_closed(&self) -> bool {
+        matches!(self.state, State::TimeWait | State::Close)
+    }
+
+    /// `nf_conntrack_tcp_established`.
+    fn established(&self, status: Status) -> bool {
+        self.state == State::Established && status.assured
+    }
+}
+
+/// `nf_conntrack_tcp_packet`. `tcp` is `None` for an entry that begins with this packet. The second of the answer
+/// is whether the connection is assured from here on.
+pub(crate) fn judge(
+    tcp: &mut Option<Tcp>,
+    packet: &Packet,
+    direction: Direction,
+    status: Status,
+    verify: bool,
+) -> (Judged, bool) {
+    let Some(segment) = Segment::of(packet, verify) else { return (Judged::Invalid, false) };
+    if !status.confirmed {
+        *tcp = Tcp::begin(&segment);
+    }
+    let Some(tcp) = tcp else { return (Judged::Invalid, false) };
+    tcp.packet(&segment, direction, status)
+}
+
+impl Tcp {
+    fn packet(
+        &mut self,
+        segment: &Segment<'_>,
+        direction: Direction,
+        status: Status,
+    ) -> (Judged, bool) {
+        let dir = index(direction);
+        let (old, kind) = (self.state, segment.kind);
+        let mut checked = false;
+        let new = match next(direction, kind, old) {
+            Move::Invalid => return (Judged::Invalid, false),
+            Move::To(State::SynSent) if old >= State::TimeWait => {
+                let flags = self.seen.iter().fold(0, |all, s| all | s.flags);
+                let reset = self.last_dir == dir && self.last_kind == Kind::Rst;
+                if flags & flag::CLOSE_INIT != 0 || reset {
+                    return (Judged::Reopened, false);
+                }
+                match self.ignored(segment, direction, old) {
+                    Some(resynced) => resynced,
+                    None => return (Judged::Valid(None), false),
+                }
+            }
+            Move::Ignore => match self.ignored(segment, direction, old) {
+                Some(resynced) => resynced,
+                None => return (Judged::Valid(None), false),
+            },
+            Move::To(State::TimeWait)
+                if old == State::LastAck
+                    && kind == Kind::Ack
+                    && self.last_dir != dir
+                    && self.last_kind == Kind::Syn
+                    && self.last_flags & flag::CHALLENGE_ACK != 0 =>
+            {
+                self.last_flags &= !flag::CHALLENGE_ACK;
+                return (Judged::Valid(None), false);
+            }
+            Move::To(State::SynSent2) => {
+                self.last_flags |= flag::SIMULTANEOUS;
+                State::SynSent2
+            }
+            Move::To(State::SynRecv)
+                if dir == 1 && kind == Kind::Ack && self.last_flags & flag::SIMULTANEOUS != 0 =>
+            {
+                State::Established
+            }
+            Move::To(State::Close) if kind == Kind::Rst => {
+                match self.reset(segment, dir, old, status) {
+                    Some((state, in_window)) => {
+                        checked = in_window;
+                        state
+                    }
+                    None => return (Judged::Invalid, false),
+                }
+            }
+            Move::To(state) => state,
+        };
+        if !checked {
+            match self.window(segment, dir) {
+                Window::Accept => {}
+                Window::Ignore => return (Judged::Valid(None), false),
+                Window::Invalid => {
+                    self.out_of_window(kind, dir, status);
+                    return (Judged::Invalid, false);
+                }
+            }
+        }
+        self.taken(segment, dir, old, new, status)
+    }
+
+    /// A packet that fits and moves the state.
+    fn taken(
+        &mut self,
+        segment: &Segment<'_>,
+        dir: usize,
+        old: State,
+        new: State,
+        status: Status,
+    ) -> (Judged, bool) {
+        (self.last_kind, self.last_dir, self.state) = (segment.kind, dir, new);
+        if old != new && new == State::FinWait {
+            self.side(dir).flags |= flag::CLOSE_INIT;
+        }
+        let flags = self.seen.iter().fold(0, |all, s| all | s.flags);
+        let plain = timeout(new);
+        let mut seconds = match () {
+            () if self.retrans >= MAX_RETRANS && plain > RETRANS => RETRANS,
+            () if segment.kind == Kind::Rst => timeout(State::Close),
+            () if flags & flag::UNACKNOWLEDGED != 0 && plain > UNACK => UNACK,
+            () if self.last_win == 0 && plain > RETRANS => RETRANS,
+            () => plain,
+        };
+        let mut assured = false;
+        if !status.seen_reply {
+            if segment.has(RST) {
+                return (Judged::Killed, false);
+            }
+            if segment.kind == Kind::Syn && old == State::SynSent {
+                return (Judged::Valid(None), false);
+            }
+            if new == State::Established {
+                seconds = seconds.min(UNACK);
+            }
+        } else if !status.assured {
+            assured =
+                matches!(old, State::SynRecv | State::Established) && new == State::Established;
+        }
+        (Judged::Valid(Some(seconds)), assured)
+    }
+
+    /// A packet that says nothing to us for now; a state if it puts us in step again.
+    fn ignored(
+        &mut self,
+        segment: &Segment<'_>,
+        direction: Direction,
+        old: State,
+    ) -> Option<State> {
+        let dir = index(direction);
+        if segment.kind == Kind::SynAck
+            && self.last_kind == Kind::Syn
+            && self.last_dir != dir
+            && segment.ack == self.last_end
+        {
+            let (end, win) = (self.last_end, u32::from(self.last_win).max(1));
+            self.last_flags &= !flag::CHALLENGE_ACK;
+            let (scale, flags, last) = (self.last_scale, self.last_flags, self.last_dir);
+            let maxack = self.side(last).maxack;
+            *self.side(last) = Side { end, maxend: end, maxwin: win, maxack, scale, flags };
+            *self.side(dir) = Side::default();
+            self.state = State::SynSent;
+            return Some(State::SynRecv);
+        }
+        (self.last_kind, self.last_dir) = (segment.kind, dir);
+        (self.last_seq, self.last_end, self.last_win) = (segment.seq, segment.end, segment.window);
+        if segment.kind == Kind::Syn && dir == 0 {
+            let mut seen = Side::default();
+            segment.options(&mut seen);
+            self.last_flags = seen.flags;
+            self.last_scale = seen.scale;
+            if old == State::LastAck {
+                self.last_flags |= flag::CHALLENGE_ACK;
+            }
+        }
+        if old == State::SynSent && segment.kind == Kind::Ack && dir == 1 {
+            self.last_ack = segment.ack;
+        }
+        None
+    }
+
+    /// A reset: the state it leads to, and whether the windows need not be looked at; `None` for a stray one.
+    fn reset(
+        &mut self,
+        segment: &Segment<'_>,
+        dir: usize,
+        old: State,
+        status: Status,
+    ) -> Option<(State, bool)> {
+        // `tcp_can_early_drop`.
+        let closing = matches!(
+            old,
+            State::FinWait | State::LastAck | State::TimeWait | State::Close | State::CloseWait
+        );
+        if closing {
+            return Some((State::Close, true));
+        }
+        let other = *self.side(1 - dir);
+        let mut new = State::Close;
+        if other.flags & flag::MAXACK_SET != 0 && self.last_kind != Kind::Syn {
+            let seq = segment.seq;
+            if seq == 0 && !self.established(status) {
+                return Some((new, false));
+            }
+            if before(seq, other.maxack) {
+                return None;
+            }
+            let train = self.last_kind == Kind::Ack && self.last_dir == dir && seq == self.last_end;
+            if !self.established(status) || seq == other.maxack || train {
+                return Some((new, false));
+            }
+            new = old;
+        }
+        let answers_ignored = (status.seen_reply && self.last_kind == Kind::Syn)
+            || (!status.assured && self.last_kind == Kind::Ack);
+        if answers_ignored && segment.ack == self.last_end {
+            return Some((new, true));
+        }
+        let challenged = old == State::SynSent
+            && self.last_kind == Kind::Ack
+            && self.last_dir == 1
+            && segment.seq == self.last_ack;
+        Some((new, challenged))
+    }
+
+    /// `nf_tcp_handle_invalid`.
+    fn out_of_window(&mut self, kind: Kind, dir: usize, status: Status) {
+        if !status.assured || !matches!(kind, Kind::Rst | Kind::Fin) {
+            return;
+        }
+        let seen = self.last_dir != dir && matches!(self.last_kind, Kind::Fin | Kind::Rst);
+        if !seen {
+            (self.last_kind, self.last_dir) = (kind, dir);
+        }
+    }
+
+    /// `tcp_init_sender`.
+    fn begin_side(&mut self, segment: &Segment<'_>, dir: usize) {
+        let receiver = *self.side(1 - dir);
+        let sender = self.side(dir);
+        (sender.end, sender.maxend) = (segment.end, segment.end);
+        sender.maxwin = u32::from(segment.window).max(1);
+        segment.options(sender);
+        if dir == 1 && sender.flags & receiver.flags & flag::WINDOW_SCALE == 0 {
+            sender.scale = 0;
+            self.side(1 - dir).scale = 0;
+        }
+    }
+
+    /// `tcp_in_window`.
+    fn window(&mut self, segment: &Segment<'_>, dir: usize) -> Window {
+        let (mut seq, mut end) = (segment.seq, segment.end);
+        let mut ack = segment.ack;
+        let mut win = u32::from(segment.window);
+        let permitted = self.side(1 - dir).flags & flag::SACK_PERM != 0;
+        let mut sack = if permitted { segment.sack() } else { ack };
+        let opening = matches!(self.state, State::SynSent | State::SynRecv);
+        if self.side(dir).maxwin == 0 {
+            if segment.has(SYN) {
+                self.begin_side(segment, dir);
+                if !segment.has(ACK) {
+                    return Window::Accept;
+                }
+            } else {
+                self.begin_middle(end, win, sack, dir);
+            }
+        } else if segment.has(SYN) && after(end, self.side(dir).end) && opening {
+            self.begin_side(segment, dir);
+            if dir == 1 && !segment.has(ACK) {
+                return Window::Accept;
+            }
+        }
+        let receiver_end = self.side(1 - dir).end;
+        if !segment.has(ACK) || (segment.has(RST) && ack == 0) {
+            (ack, sack) = (receiver_end, receiver_end);
+        }
+        if segment.has(RST) && seq == 0 && self.state == State::SynSent {
+            seq = self.side(dir).end;
+            end = seq;
+        }
+        if let Some(verdict) = self.outside(seq, end, sack, dir) {
+            return verdict;
+        }
+        if !segment.has(SYN) {
+            win = win.checked_shl(self.side(dir).scale.into()).unwrap_or(0);
+        }
+        self.update(segment, dir, Numbers { seq, end, ack, sack, win });
+        Window::Accept
+    }
+
+    /// The other direction's first packet, and it is not its beginning.
+    fn begin_middle(&mut self, end: u32, win: u32, sack: u32, dir: usize) {
+        let sender = self.side(dir);
+        sender.end = end;
+        let swin = win.checked_shl(sender.scale.into()).unwrap_or(0);
+        sender.maxwin = swin.max(1);
+        sender.maxend = end.wrapping_add(sender.maxwin);
+        let receiver = self.side(1 - dir);
+        if receiver.maxwin == 0 {
+            (receiver.end, receiver.maxend) = (sack, sack);
+        } else if sack == receiver.end.wrapping_add(1) {
+            receiver.end = sack;
+        }
+    }
+
+    /// The four bounds; `None` for a segment within all of them.
+    fn outside(&mut self, seq: u32, end: u32, sack: u32, dir: usize) -> Option<Window> {
+        let (sender, receiver) = (*self.side(dir), *self.side(1 - dir));
+        // `nf_tcp_log_invalid`
+        let liberal = sender.flags & flag::BE_LIBERAL != 0;
+        let verdict = |strict| Some(if liberal { Window::Accept } else { strict });
+        let ack_window = sender.maxwin.max(LEAST_ACK_WINDOW);
+        let ack_low = receiver.end.wrapping_sub(ack_window).wrapping_sub(1);
+        let end_low = sender.end.wrapping_sub(receiver.maxwin).wrapping_sub(1);
+        if !before(seq, sender.maxend.wrapping_add(1)) {
+            let overshot = end.wrapping_sub(sender.maxend).wrapping_add(1);
+            let near = receiver.maxwin != 0 && after(end, end_low) && after(sack, ack_low);
+            if near && overshot <= receiver.maxwin && before(sack, receiver.end.wrapping_add(1)) {
+                let sender = self.side(dir);
+                sender.end = end;
+                sender.flags |= flag::UNACKNOWLEDGED;
+                return verdict(Window::Ignore);
+            }
+            return verdict(Window::Invalid);
+        }
+        if !before(sack, receiver.end.wrapping_add(1)) {
+            return verdict(Window::Invalid);
+        }
+        if receiver.maxwin != 0 && !after(end, end_low) {
+            return verdict(Window::Ignore);
+        }
+        if !after(sack, ack_low) {
+            return verdict(Window::Ignore);
+        }
+        None
+    }
+
+    fn update(&mut self, segment: &Segment<'_>, dir: usize, n: Numbers) {
+        let sender = self.side(dir);
+        let swin = n.win.wrapping_add(n.sack.wrapping_sub(n.ack));
+        sender.maxwin = sender.maxwin.max(swin);
+        if after(n.end, sender.end) {
+            sender.end = n.end;
+            sender.flags |= flag::UNACKNOWLEDGED;
+        }
+        if segment.has(ACK) {
+            if sender.flags & flag::MAXACK_SET == 0 {
+                sender.maxack = n.ack;
+                sender.flags |= flag::MAXACK_SET;
+            } else if after(n.ack, sender.maxack) {
+                sender.maxack = n.ack;
+            }
+        }
+        let sender_maxend = sender.maxend;
+        let receiver = self.side(1 - dir);
+        if receiver.maxwin != 0 && after(n.end, sender_maxend) {
+            receiver.maxwin = receiver.maxwin.wrapping_add(n.end.wrapping_sub(sender_maxend));
+        }
+        let edge = n.sack.wrapping_add(n.win);
+        if after(edge, receiver.maxend.wrapping_sub(1)) {
+            receiver.maxend = if n.win == 0 { edge.wrapping_add(1) } else { edge };
+        }
+        if n.ack == receiver.end {
+            receiver.flags &= !flag::UNACKNOWLEDGED;
+        }
+        if segment.kind == Kind::Ack {
+            let now = (dir, n.seq, n.ack, n.end, segment.window);
+            let last = (self.last_dir, self.last_seq, self.last_ack, self.last_end, self.last_win);
+            if now == last {
+                self.retrans = self.retrans.saturating_add(1);
+            } else {
+                (self.last_dir, self.last_seq, self.last_ack, self.last_end, self.last_win) = now;
+                self.retrans = 0;
+            }
+        }
+    }
+}
+
+/// A segment's numbers, as the windows took them.
+struct Numbers {
+    seq: u32,
+    end: u32,
+    ack: u32,
+    sack: u32,
+    win: u32,
+}
