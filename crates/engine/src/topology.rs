@@ -87,11 +87,11 @@ impl Topology {
         self.interface(interface).addresses.push((address, prefix));
     }
 
-    /// Adds a route to what the prefix of `to` covers.
-    pub fn route(&mut self, to: IpAddr, prefix: u8, gateway: Option<IpAddr>, interface: IfName) {
+    /// Adds a route to what the prefix of `to` covers, without a gateway.
+    pub fn route(&mut self, to: IpAddr, prefix: u8, interface: IfName) {
         self.interface(interface);
         if let Some(destination) = HostMask::new(to, prefix_mask(family_of(to), prefix)) {
-            self.routes.push(Route { destination, interface, gateway, metric: 0 });
+            self.routes.push(Route { destination, interface, gateway: None, metric: 0 });
         }
     }
 

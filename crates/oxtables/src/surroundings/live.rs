@@ -21,6 +21,7 @@ const IFA_ADDRESS: u16 = 1;
 const IFA_LOCAL: u16 = 2;
 const RTA_DST: u16 = 1;
 const RTA_OIF: u16 = 4;
+const RTA_GATEWAY: u16 = 5;
 const RTA_PRIORITY: u16 = 6;
 const RT_TABLE_MAIN: u8 = 254;
 const RTN_UNICAST: u8 = 1;
@@ -51,13 +52,15 @@ pub(super) fn topology(family: Family) -> io::Result<Topology> {
         let &[af, len, _, _, RT_TABLE_MAIN, _, _, RTN_UNICAST, ..] = head else { return };
         let any = addr::unspecified(if af == 10 { Family::Ip6 } else { Family::Ip4 });
         let to = attrs.clone().find_kind(RTA_DST).ok().and_then(|a| from_octets(a.data));
+        let gateway =
+            attrs.clone().find_kind(RTA_GATEWAY).ok().and_then(|a| from_octets(a.data));
         let out = attrs.clone().find_kind(RTA_OIF).and_then(|a| a.native32());
         let metric = attrs.find_kind(RTA_PRIORITY).and_then(|a| a.native32()).unwrap_or(0);
         let to = to.unwrap_or(any);
         let destination = HostMask::new(to, addr::prefix_mask(addr::family_of(to), len));
         let interface = out.ok().and_then(|index| names.get(&index));
         if let (Some(destination), Some(&interface)) = (destination, interface) {
-            topology.routes.push(TopologyRoute { destination, interface, metric });
+            topology.routes.push(TopologyRoute { destination, interface, gateway, metric });
         }
     })?;
     Ok(topology)
