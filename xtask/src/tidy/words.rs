@@ -31,6 +31,7 @@ const SITES: &[&str] = &[
     "docs.rs",
     "git.kernel.org",
     "github.com",
+    "json-schema.org",
     "keepachangelog.com",
     "semver.org",
     "www.apache.org",

@@ -52,8 +52,7 @@ pub(super) fn topology(family: Family) -> io::Result<Topology> {
         let &[af, len, _, _, RT_TABLE_MAIN, _, _, RTN_UNICAST, ..] = head else { return };
         let any = addr::unspecified(if af == 10 { Family::Ip6 } else { Family::Ip4 });
         let to = attrs.clone().find_kind(RTA_DST).ok().and_then(|a| from_octets(a.data));
-        let gateway =
-            attrs.clone().find_kind(RTA_GATEWAY).ok().and_then(|a| from_octets(a.data));
+        let gateway = attrs.clone().find_kind(RTA_GATEWAY).ok().and_then(|a| from_octets(a.data));
         let out = attrs.clone().find_kind(RTA_OIF).and_then(|a| a.native32());
         let metric = attrs.find_kind(RTA_PRIORITY).and_then(|a| a.native32()).unwrap_or(0);
         let to = to.unwrap_or(any);
