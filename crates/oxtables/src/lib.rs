@@ -11,6 +11,7 @@ mod machine;
 mod message;
 mod packet_text;
 mod packet_words;
+mod replay;
 mod restore;
 mod ruleset;
 mod save;
