@@ -10,7 +10,8 @@ use crate::store::Place;
 use crate::surroundings::{self, HostWords, Surroundings};
 use oxtables_base::Family;
 use oxtables_base::text::visible;
-use oxtables_engine::{Arrival, End, Engine, Options, Walk};
+use oxtables_engine::{Arrival, Done, End, Engine, Options, Outcome, RuleRef, Step, Walk};
+use oxtables_model::TableName;
 use oxtables_packet::pcap::Reader;
 use oxtables_packet::{IfName, Known, Moment};
 use std::ffi::OsStr;
@@ -140,18 +141,34 @@ pub(crate) fn ask(
         Engine::new(&rules.rulesets, surroundings.topology.clone(), Options::default())
             .map_err(|e| e.to_string())?;
     let mut walk = engine.packet(described.packet.clone(), described.arrival, now());
-    settle(&mut walk, &surroundings);
+    settle(&mut walk, surroundings.implied);
     Ok(Answer { rules, surroundings, described, walk })
 }
 
-/// A host that only the packet's words tell of has more routes than those.
-pub(crate) fn settle(walk: &mut Walk, surroundings: &Surroundings) {
-    if surroundings.implied && walk.end == End::Lost("no route to the destination") {
+/// Of an accepted packet the filter table's decision is the one that is asked for, not that of a table which only
+/// translates. And a host that only the packet's words tell of has more routes than those.
+pub(crate) fn settle(walk: &mut Walk, implied: bool) {
+    if let (End::Accept(_), Some(rule)) = (&walk.end, filtered(&walk.steps)) {
+        walk.deciding = Some(rule.clone());
+    }
+    if implied && walk.end == End::Lost("no route to the destination") {
         let to = walk.packet.dst();
         walk.end = End::Unknown(format!(
             "where {to} is routed is not known: say -o, --address and --route, or --topology"
         ));
     }
+}
+
+/// The last rule or policy of the filter table that accepted.
+fn filtered(steps: &[Step]) -> Option<&RuleRef> {
+    steps.iter().rev().find_map(|step| match step {
+        Step::Rule { rule, outcome: Outcome::Fitted(Done::Accept) } | Step::Policy { rule, .. }
+            if rule.table == TableName::Filter =>
+        {
+            Some(rule)
+        }
+        _ => None,
+    })
 }
 
 /// The moment, for `-m time` and for what is remembered between packets.

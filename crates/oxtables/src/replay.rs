@@ -3,7 +3,7 @@
 mod progress;
 mod tally;
 
-use crate::explain::{capture_arrival, now};
+use crate::explain::{capture_arrival, now, settle};
 use crate::packet_words::PacketWords;
 use crate::ruleset::Rules;
 use crate::store::Place;
@@ -180,8 +180,13 @@ impl Way<'_> {
                 None => Known::Absent,
             };
         }
-        let walk = engine.verdict(packet, arrival, self.time);
+        let mut walk = if self.request.verdicts {
+            engine.packet(packet, arrival, self.time)
+        } else {
+            engine.verdict(packet, arrival, self.time)
+        };
         if self.request.verdicts {
+            settle(&mut walk, false);
             let decided =
                 walk.deciding.as_ref().map_or_else(String::new, |rule| format!(" by {rule}"));
             println!(

@@ -66,6 +66,7 @@ fn each_packet_is_decided_by_its_rule() {
         (to("-p tcp --dport 22"), 0, "accept", "filter", "guard", 1, Some(16)),
         (from("198.51.100.7"), 1, "drop", "filter", "guard", 2, Some(17)),
         (from("192.0.2.66"), 1, "drop", "raw", "PREROUTING", 1, Some(3)),
+        (to("-p tcp --dport 23"), 1, "reject", "filter", "INPUT", 4, Some(13)),
         (to("-p udp --dport 23"), 1, "drop", "filter", "INPUT", 0, Some(6)),
         (to("-o eth1 -p udp --dport 23"), 0, "accept", "filter", "FORWARD", 1, Some(14)),
         (

@@ -118,3 +118,53 @@ fn wrong_files_are_told_with_the_line() {
         assert_eq!((code, out.contains(wanted)), (2, true), "{text}\n{out}");
     }
 }
+
+const ROUTER: &str = "\
+*nat
+:PREROUTING ACCEPT
+:POSTROUTING ACCEPT
+-A PREROUTING -d 192.0.2.10 -p tcp --dport 80 -j DNAT --to-destination 10.0.0.2:8080
+-A POSTROUTING -s 10.0.0.0/24 -o eth0 -j SNAT --to-source 192.0.2.10
+COMMIT
+*filter
+:INPUT DROP
+:FORWARD DROP
+:OUTPUT ACCEPT
+-A FORWARD -m conntrack --ctstate ESTABLISHED -j ACCEPT
+-A FORWARD -d 10.0.0.2 -p tcp --dport 8080 -j ACCEPT
+-A FORWARD -i eth1 -p udp -j ACCEPT
+-A FORWARD -p icmp -j REJECT --reject-with icmp-admin-prohibited
+COMMIT
+";
+
+#[test]
+fn connections_are_followed_and_translated() {
+    let dir = Dir::new("router");
+    fs::write(dir.0.join("router.v4"), ROUTER).unwrap();
+    let host = "rules router.v4\naddress eth0 192.0.2.10/24\naddress eth1 10.0.0.1/24\nroute 0.0.0.0/0 eth0\n";
+    let text = format!(
+        "{host}nat -d 192.0.2.10 --dport 80 -> 10.0.0.2:8080\n\
+         accept -i eth0 -s 203.0.113.9 -d 192.0.2.10 -p tcp --dport 80\n\
+         reply-to -i eth0 -s 203.0.113.9 -d 192.0.2.10 -p tcp --dport 80\n\
+         drop -i eth1 -s 10.0.0.2 -d 203.0.113.9 -p tcp --sport 8080 --dport 40000 --tcp-flags SYN,ACK\n\
+         nat -i eth1 -s 10.0.0.7 -d 203.0.113.9 -p udp --dport 53 <- 192.0.2.10\n\
+         reply-to -i eth1 -s 10.0.0.7 -d 203.0.113.9 -p udp --dport 53\n\
+         reject -i eth1 -s 10.0.0.7 -d 203.0.113.9 -p icmp\n"
+    );
+    let (code, out) = dir.test(&text, &["--coverage"]);
+    assert_eq!(code, 0, "{out}");
+    assert!(out.contains("7 passed; 0 failed"), "{out}");
+    assert!(out.contains("coverage: 6 of 6 rules are touched by a test\n"), "{out}");
+    // Without the rule for answers they do not pass.
+    let strict = ROUTER.replace("-A FORWARD -m conntrack --ctstate ESTABLISHED -j ACCEPT\n", "");
+    fs::write(dir.0.join("router.v4"), strict).unwrap();
+    let text =
+        format!("{host}reply-to drop -i eth0 -s 203.0.113.9 -d 192.0.2.10 -p tcp --dport 80\n");
+    let (code, out) = dir.test(&text, &[]);
+    assert_eq!(code, 0, "{out}");
+    let (code, out) = dir.test(&text.replace("reply-to drop", "reply-to"), &[]);
+    assert!(
+        code == 1 && out.contains("the answer: expected accept, but it is dropped by"),
+        "{out}"
+    );
+}

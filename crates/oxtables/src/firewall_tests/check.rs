@@ -71,7 +71,7 @@ struct Asked<'a> {
 impl<'a> Asked<'a> {
     fn ask(&mut self, described: Described) -> Answer<'a> {
         let mut walk = self.engine.packet(described.packet.clone(), described.arrival, now());
-        settle(&mut walk, &self.surroundings);
+        settle(&mut walk, self.surroundings.implied);
         Answer { rules: self.rules, surroundings: self.surroundings.clone(), described, walk }
     }
 }
