@@ -1,5 +1,6 @@
 //! Interface names and their `+` wildcards, as `-i` and `-o` take them.
 
+use crate::text;
 use std::fmt;
 
 /// The room the kernel has for an interface name with its NUL (`linux/if.h`, `IFNAMSIZ`).
@@ -20,13 +21,15 @@ pub enum InterfaceError {
     Empty,
     /// 16 bytes or more.
     TooLong,
+    /// A control character is in it, such as a line end.
+    Control,
 }
 
 impl Interface {
     /// Reads a name; a `+` at its end makes it a wildcard, and is not part of [`Self::name`].
     ///
     /// # Errors
-    /// The empty word, and one of [`IFNAMSIZ`] bytes or more.
+    /// The empty word, and what [`Self::new`] refuses.
     pub fn parse(word: &[u8]) -> Result<Self, InterfaceError> {
         if word.is_empty() {
             return Err(InterfaceError::Empty);
@@ -40,11 +43,15 @@ impl Interface {
     /// The interface `name`, or with `wildcard` every one whose name begins so.
     ///
     /// # Errors
-    /// When the name as typed, with its `+`, does not fit into [`IFNAMSIZ`] bytes with a NUL.
+    /// When the name as typed, with its `+`, does not fit into [`IFNAMSIZ`] bytes with a NUL, or
+    /// when no line can hold it.
     pub fn new(name: &[u8], wildcard: bool) -> Result<Self, InterfaceError> {
         let mut bytes = [0; IFNAMSIZ];
         if name.len() + usize::from(wildcard) >= IFNAMSIZ {
             return Err(InterfaceError::TooLong);
+        }
+        if name.iter().any(u8::is_ascii_control) {
+            return Err(InterfaceError::Control);
         }
         let slot = bytes.get_mut(..name.len()).ok_or(InterfaceError::TooLong)?;
         slot.copy_from_slice(name);
@@ -76,8 +83,15 @@ impl Interface {
         if self.wildcard { name.starts_with(self.name()) } else { name == self.name() }
     }
 
-    /// Appends the name as typed.
+    /// Appends the name as it is read again from a save file.
+    ///
+    /// COMPAT: upstream writes a name with a blank or a quote bare, so that a restore reads several
+    /// words; here it stands in quotes.
     pub fn save(&self, out: &mut Vec<u8>) {
+        if self.name().iter().any(|c| matches!(c, b' ' | b'"')) {
+            let plus = if self.wildcard { &b"+"[..] } else { b"" };
+            return text::push_in_quotes(out, &[self.name(), plus].concat());
+        }
         out.extend_from_slice(self.name());
         if self.wildcard {
             out.push(b'+');
@@ -128,6 +142,19 @@ mod tests {
         assert_eq!(Interface::parse(b"0123456789abcdef"), Err(InterfaceError::TooLong));
         assert_eq!(Interface::parse(b"0123456789abcde+"), Err(InterfaceError::TooLong));
         assert_eq!(Interface::parse(b""), Err(InterfaceError::Empty));
+    }
+
+    #[test]
+    fn what_is_saved_is_one_word() {
+        let saved = |word: &[u8]| {
+            let mut out = Vec::new();
+            Interface::parse(word).unwrap().save(&mut out);
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(saved(b"eth+"), "eth+");
+        assert_eq!(saved(b"a -j DROP+"), "\"a -j DROP+\"");
+        assert_eq!(saved(b"a\"b"), "\"a\\\"b\"");
+        assert_eq!(Interface::parse(b"a\nb"), Err(InterfaceError::Control));
     }
 
     #[test]

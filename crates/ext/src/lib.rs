@@ -13,6 +13,7 @@ pub mod host;
 pub mod keeps;
 pub mod matches;
 mod sentence;
+mod signs;
 pub mod spec;
 pub mod targets;
 pub mod value;

@@ -460,6 +460,7 @@ fn interface(word: &[u8], not: bool, host: &dyn Host) -> Result<Option<Neg<Inter
     let value = Interface::parse(word).map_err(|e| match e {
         InterfaceError::Empty => Kind::EmptyInterface,
         InterfaceError::TooLong => Kind::InterfaceLong(word.to_vec()),
+        InterfaceError::Control => Kind::InterfaceControl(word.to_vec()),
     })?;
     if value.name().iter().any(|c| matches!(c, b'/' | b' ')) {
         let shown = oxtables_base::text::visible(word);

@@ -99,6 +99,9 @@ pub enum UsageErrorKind {
     EmptyInterface,
     /// An interface name too long.
     InterfaceLong(Vec<u8>),
+    /// COMPAT: an interface name with a control character. Upstream takes it, though no interface has
+    /// it, and what stands behind a line end in it is then restored as a line of its own.
+    InterfaceControl(Vec<u8>),
     /// `-j DROP` in nat.
     DropInNat,
     /// A table nobody knows.
@@ -219,6 +222,10 @@ impl fmt::Display for UsageErrorKind {
                 "interface name `{}' must be shorter than 16 characters",
                 visible(n)
             ),
+            Self::InterfaceControl(n) => {
+                let shown: String = visible(n).chars().map(|c| if c < ' ' { '?' } else { c }).collect();
+                write!(f, "interface name `{shown}' has a control character")
+            }
             Self::DropInNat => f.write_str(
                 "\nThe \"nat\" table is not intended for filtering, the use of DROP is therefore inhibited.\n\n",
             ),

@@ -160,7 +160,7 @@ impl Extension for Dccp {
     }
 
     fn encode(&self, _rev: u8, _family: Family, out: &mut Vec<u8>) {
-        let (flags, invflags) = flagged_ports::flags(&[
+        let (flags, invflags) = signs::bits([
             (flagged_ports::SOURCE, self.sport.map(|s| s.not)),
             (flagged_ports::DESTINATION, self.dport.map(|d| d.not)),
             (FLAG_TYPE, self.types.map(|t| t.not)),
@@ -179,7 +179,7 @@ impl Extension for Dccp {
 
     fn decode(_rev: u8, _cx: &DecodeCx<'_>, bytes: &[u8]) -> Result<Self, DecodeError> {
         let raw: XtDccpInfo = abi::read(bytes)?;
-        let sign = |bit| flagged_ports::sign(bit, (raw.flags, raw.invflags));
+        let sign = |bit| signs::sign(bit, (raw.flags, raw.invflags));
         let types = match sign(FLAG_TYPE) {
             Some(not) => {
                 let value = Types::from_bits(raw.typemask).ok_or(DecodeError::Unknown)?;

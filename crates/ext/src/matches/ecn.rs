@@ -78,14 +78,11 @@ impl Extension for Ecn {
     }
 
     fn encode(&self, _rev: u8, _family: Family, out: &mut Vec<u8>) {
-        let ect = self.ect.map(|e| e.not);
-        let (ece, cwr) = (self.ece.map(|e| e.not), self.cwr.map(|c| c.not));
-        let bits = [(op::ECE, ece), (op::CWR, cwr), (op::IP, ect)];
-        let sum = |there: fn(Option<bool>) -> bool| {
-            bits.iter().filter(|&&(_, not)| there(not)).fold(0, |all, &(bit, _)| all | bit)
-        };
-        let operation = sum(|not| not.is_some());
-        let invert = sum(|not| not == Some(true));
+        let (operation, invert) = signs::bits([
+            (op::ECE, self.ece.map(|e| e.not)),
+            (op::CWR, self.cwr.map(|c| c.not)),
+            (op::IP, self.ect.map(|e| e.not)),
+        ]);
         let ip_ect = self.ect.map_or(0, |e| e.value);
         abi::push(out, XtEcnInfo { operation, invert, ip_ect, tcp_ect: 0 });
         out.extend_from_slice(&[0; 4]);
@@ -96,7 +93,7 @@ impl Extension for Ecn {
         if raw.operation == 0 || raw.ip_ect > 3 {
             return Err(DecodeError::Unknown);
         }
-        let sign = |bit| (raw.operation & bit != 0).then_some(raw.invert & bit != 0);
+        let sign = |bit| signs::sign(bit, (raw.operation, raw.invert));
         let flag = |bit| sign(bit).map(|not| Neg { not, value: Flag });
         Ok(Self {
             ece: flag(op::ECE),

@@ -1,7 +1,7 @@
 //! The fragment header of IPv6 (kernel `net/ipv6/netfilter/ip6t_frag.c:frag_mt6`).
 
 use crate::abi::{self, abi};
-use crate::matches::spis::Spis;
+use crate::matches::spis::FlaggedSpis;
 use crate::value::{Flag, NumRange};
 use crate::*;
 use oxtables_packet::{Missing, exthdr};
@@ -35,8 +35,7 @@ const FLAGS: [(&Opt<Flag>, u8, &str); 4] = [
 /// `-m frag`.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Frag {
-    /// `None`: not asked for. That all are wanted is kept apart in the kernel, but not in writing.
-    ids: Option<Spis>,
+    ids: FlaggedSpis,
     len: Option<Neg<u32>>,
     /// Bits of [`FLAGS`].
     flags: u8,
@@ -67,14 +66,14 @@ impl Extension for Frag {
     fn parse(args: &Args<'_>, cx: &ParseCx<'_>) -> Result<Self, ArgError> {
         let flags = FLAGS.iter().filter(|(opt, ..)| args.has(opt)).map(|&(_, bit, _)| bit);
         Ok(Self {
-            ids: args.get_neg(&ID, cx)?.map(Spis).filter(|ids| !ids.is_all()),
+            ids: FlaggedSpis::new(args.get_neg(&ID, cx)?),
             len: args.get_neg(&LEN, cx)?,
             flags: flags.fold(0, |all, bit| all | bit),
         })
     }
 
     fn save(&self, w: &mut ArgWriter<'_>) {
-        self.ids.unwrap_or(Spis::ALL).save(w, &ID);
+        self.ids.spis().save(w, &ID);
         w.neg_if(&LEN, self.len.as_ref());
         for (opt, bit, _) in FLAGS {
             w.flag(opt, self.flags & bit != 0);
@@ -83,7 +82,7 @@ impl Extension for Frag {
 
     fn list(&self, w: &mut ListWriter<'_>) {
         w.word("frag ");
-        self.ids.unwrap_or(Spis::ALL).list(w, "id");
+        self.ids.spis().list(w, "id");
         if let Some(Neg { not, value }) = self.len {
             w.raw(" length:").raw(if not { "!" } else { "" }).number(value);
         }
@@ -93,28 +92,28 @@ impl Extension for Frag {
     }
 
     fn encode(&self, _rev: u8, _family: Family, out: &mut Vec<u8>) {
-        let bit = |there: bool, bit: u8| if there { bit } else { 0 };
-        let flags =
-            self.flags | bit(self.ids.is_some(), flag::IDS) | bit(self.len.is_some(), flag::LEN);
-        let invflags = bit(self.ids.is_some_and(|i| i.0.not), flag::IDS)
-            | bit(self.len.is_some_and(|l| l.not), flag::LEN);
-        let ids = self.ids.unwrap_or(Spis::ALL).bounds();
-        let hdrlen = self.len.map_or(0, |l| l.value);
-        abi::push(out, Ip6tFrag { ids, hdrlen, flags, invflags });
+        let (flags, invflags) =
+            signs::bits([(flag::IDS, self.ids.sign()), (flag::LEN, self.len.map(|l| l.not))]);
+        let raw = Ip6tFrag {
+            ids: self.ids.spis().bounds(),
+            hdrlen: self.len.map_or(0, |l| l.value),
+            flags: flags | self.flags,
+            invflags,
+        };
+        abi::push(out, raw);
     }
 
     fn decode(_rev: u8, _cx: &DecodeCx<'_>, bytes: &[u8]) -> Result<Self, DecodeError> {
         let raw: Ip6tFrag = abi::read(bytes)?;
         let known = FLAGS.iter().fold(0, |all, &(_, bit, _)| all | bit);
-        let ids = Spis::from_bounds(raw.ids, raw.invflags & flag::IDS != 0)?;
-        let len = Neg { not: raw.invflags & flag::LEN != 0, value: raw.hdrlen };
+        let sign = |bit| signs::sign(bit, (raw.flags, raw.invflags));
         // Options that exclude each other cannot be written down.
         if raw.flags & (flag::MF | flag::NMF) == flag::MF | flag::NMF {
             return Err(DecodeError::Unknown);
         }
         Ok(Self {
-            ids: (raw.flags & flag::IDS != 0).then_some(ids),
-            len: (raw.flags & flag::LEN != 0).then_some(len),
+            ids: FlaggedSpis::from_bounds(raw.ids, sign(flag::IDS))?,
+            len: sign(flag::LEN).map(|not| Neg { not, value: raw.hdrlen }),
             flags: raw.flags & known,
         })
     }
@@ -131,7 +130,7 @@ impl Frag {
         let frag_off = u16::from_be_bytes([a, b]);
         let has = |bit| self.flags & bit != 0;
         let more = frag_off & 1 != 0;
-        Ok(self.ids.unwrap_or(Spis::ALL).fits(u32::from_be_bytes(id))
+        Ok(self.ids.spis().fits(u32::from_be_bytes(id))
             && !(has(flag::RES) && (reserved != 0 || frag_off & 6 != 0))
             && !(has(flag::FST) && frag_off & !7 != 0)
             && (!has(flag::MF) || more)

@@ -141,10 +141,10 @@ impl Extension for IpRange {
             let (Some(lo), Some(hi)) = (lo, hi) else { return Err(DecodeError::Unknown) };
             Ok(Some(Box::new(Neg { not: raw.flags & inverted != 0, value: AddrRange { lo, hi } })))
         };
-        Ok(Self {
-            source: read(raw.src, flag::SRC, flag::SRC_INV)?,
-            destination: read(raw.dst, flag::DST, flag::DST_INV)?,
-        })
+        let source = read(raw.src, flag::SRC, flag::SRC_INV)?;
+        let destination = read(raw.dst, flag::DST, flag::DST_INV)?;
+        let nothing = source.is_none() && destination.is_none();
+        if nothing { Err(DecodeError::Unknown) } else { Ok(Self { source, destination }) }
     }
 
     fn view(&self) -> View {

@@ -242,19 +242,15 @@ impl Extension for Ipvs {
 impl Conditions {
     /// The `bitmask` and `invert` fields; the inversion of the direction is its reply.
     fn bits(&self) -> (u8, u8) {
-        let conditions = [
-            (Some(self.foreign), HAS_IPVS),
-            (self.proto.map(|p| p.not), HAS_PROTO),
-            (self.addr.map(|a| a.not), HAS_ADDR),
-            (self.port.map(|p| p.not), HAS_PORT),
-            (self.dir.map(|d| d.number == 1), HAS_DIR),
-            (self.method.map(|m| m.not), HAS_METHOD),
-            (self.portctl.map(|p| p.not), HAS_PORTCTL),
-        ];
-        conditions.iter().fold((0, 0), |(bits, invert), &(not, bit)| match not {
-            None => (bits, invert),
-            Some(not) => (bits | bit, invert | if not { bit } else { 0 }),
-        })
+        signs::bits([
+            (HAS_IPVS, Some(self.foreign)),
+            (HAS_PROTO, self.proto.map(|p| p.not)),
+            (HAS_ADDR, self.addr.map(|a| a.not)),
+            (HAS_PORT, self.port.map(|p| p.not)),
+            (HAS_DIR, self.dir.map(|d| d.number == 1)),
+            (HAS_METHOD, self.method.map(|m| m.not)),
+            (HAS_PORTCTL, self.portctl.map(|p| p.not)),
+        ])
     }
 }
 

@@ -2,7 +2,7 @@
 //! nf_tables expressions.
 
 use crate::value::PortRange;
-use crate::{Clause, Field, ListWriter};
+use crate::{Clause, DecodeError, Field, ListWriter};
 use oxtables_base::{Neg, names};
 use oxtables_wire::nft::cond::{Cond, Item, Load, Op};
 use oxtables_wire::nft::expr::{self, Base, CmpOp, REG_1};
@@ -16,9 +16,12 @@ pub(super) fn bounds(ports: Ports) -> ([u16; 2], bool) {
     ([value.lo, value.hi], not)
 }
 
-/// The inverse of [`bounds`].
-pub(super) fn from_bounds([lo, hi]: [u16; 2], not: bool) -> Ports {
-    condition(Some(Neg { not, value: PortRange { lo, hi } }))
+/// The inverse of [`bounds`]; a range that ends before it begins cannot be written down.
+pub(super) fn from_bounds([lo, hi]: [u16; 2], not: bool) -> Result<Ports, DecodeError> {
+    if lo > hi {
+        return Err(DecodeError::Unknown);
+    }
+    Ok(condition(Some(Neg { not, value: PortRange { lo, hi } })))
 }
 
 /// The condition typed, as it comes back from native expressions.
@@ -142,7 +145,12 @@ pub(super) fn raise(items: &[Item<'_>]) -> (Ports, Ports, usize) {
 fn raise_one(op: Op, lo: &[u8], hi: &[u8]) -> Ports {
     let port = |bytes: &[u8]| Some(u16::from_be_bytes(bytes.try_into().ok()?));
     let (lo, hi) = (port(lo)?, port(hi)?);
-    let range = |lo, hi, not| Some(Neg { not, value: PortRange { lo, hi } });
+    // All ports, asked for, would be saved as a range that is no condition when it is read again;
+    // the comparison is one, as it wants a packet that has ports.
+    let range = |lo, hi, not| {
+        let ports = Neg { not, value: PortRange { lo, hi } };
+        (lo <= hi && ports != Neg::plain(PortRange::ALL)).then_some(ports)
+    };
     match op {
         Op::Cmp(CmpOp::Eq) => range(lo, lo, false),
         Op::Cmp(CmpOp::Neq) => range(lo, lo, true),
@@ -151,5 +159,22 @@ fn raise_one(op: Op, lo: &[u8], hi: &[u8]) -> Ports {
         Op::Cmp(CmpOp::Lt) => range(0, lo.checked_sub(1)?, false),
         Op::Cmp(CmpOp::Gte) => range(lo, u16::MAX, false),
         Op::Range { negated } => range(lo, hi, negated),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// nft writes such comparisons; no option says them, so the rule is foreign.
+    #[test]
+    fn comparisons_that_no_option_says_are_left_alone() {
+        let read = |op, lo: u16, hi: u16| raise_one(op, &lo.to_be_bytes(), &hi.to_be_bytes());
+        assert_eq!(read(Op::Range { negated: false }, 5, 4), None);
+        assert_eq!(read(Op::Cmp(CmpOp::Lte), u16::MAX, u16::MAX), None);
+        assert_eq!(read(Op::Cmp(CmpOp::Gte), 0, 0), None);
+        let all = Neg { not: true, value: PortRange::ALL };
+        assert_eq!(read(Op::Range { negated: true }, 0, u16::MAX), Some(all));
+        assert!(from_bounds([5, 4], false).is_err());
     }
 }

@@ -193,6 +193,9 @@ impl Extension for Owner {
         }
         let not = |bit| raw.invert & bit != 0;
         let ([uid_lo, uid_hi], [gid_lo, gid_hi]) = (raw.uid, raw.gid);
+        if [uid_lo, uid_hi, gid_lo, gid_hi].into_iter().any(|id| u64::from(id) == NOBODY) {
+            return Err(DecodeError::Unknown);
+        }
         let uid = Neg { not: not(MATCH_UID), value: Ids { lo: uid_lo, hi: uid_hi } };
         let gid = Neg { not: not(MATCH_GID), value: Ids { lo: gid_lo, hi: gid_hi } };
         Ok(Self {
@@ -211,16 +214,12 @@ impl Extension for Owner {
 impl Owner {
     /// The `match` and `invert` fields.
     fn bits(&self) -> (u8, u8) {
-        let conditions = [
-            (self.uid.map(|u| u.not), MATCH_UID),
-            (self.gid.map(|g| g.not), MATCH_GID),
-            (self.socket.map(|s| s.not), MATCH_SOCKET),
-            (self.suppl_groups.then_some(false), MATCH_SUPPL_GROUPS),
-        ];
-        conditions.iter().fold((0, 0), |(bits, invert), &(not, bit)| match not {
-            None => (bits, invert),
-            Some(not) => (bits | bit, invert | if not { bit } else { 0 }),
-        })
+        signs::bits([
+            (MATCH_UID, self.uid.map(|u| u.not)),
+            (MATCH_GID, self.gid.map(|g| g.not)),
+            (MATCH_SOCKET, self.socket.map(|s| s.not)),
+            (MATCH_SUPPL_GROUPS, self.suppl_groups.then_some(false)),
+        ])
     }
 
     fn group(&self, socket: &oxtables_packet::Socket) -> Truth {

@@ -231,20 +231,14 @@ impl Element {
     }
 
     fn raw(&self) -> XtPolicyElem {
-        let given = [
-            (self.src.map(|s| s.not), HAS_SRC),
-            (self.dst.map(|d| d.not), HAS_DST),
-            (self.proto.map(|p| p.not), HAS_PROTO),
-            (self.mode.map(|m| m.not), HAS_MODE),
-            (self.spi.map(|s| s.not), HAS_SPI),
-            (self.reqid.map(|r| r.not), HAS_REQID),
-        ];
-        let bits = |which: fn(bool) -> bool| {
-            given
-                .iter()
-                .filter(|(not, _)| not.is_some_and(which))
-                .fold(0, |all, (_, bit)| all | bit)
-        };
+        let (given, invert) = signs::bits([
+            (HAS_SRC, self.src.map(|s| s.not)),
+            (HAS_DST, self.dst.map(|d| d.not)),
+            (HAS_PROTO, self.proto.map(|p| p.not)),
+            (HAS_MODE, self.mode.map(|m| m.not)),
+            (HAS_SPI, self.spi.map(|s| s.not)),
+            (HAS_REQID, self.reqid.map(|r| r.not)),
+        ]);
         let empty = [InetAddr([0; 16]); 2];
         XtPolicyElem {
             src: self.src.map_or(empty, |s| s.value.to_unions()),
@@ -253,8 +247,8 @@ impl Element {
             reqid: self.reqid.map_or(0, |r| r.value),
             proto: self.proto.map_or(0, |p| p.value.0),
             mode: self.mode.map_or(0, |m| u8::from(m.value.number == TUNNEL)),
-            given: bits(|_| true),
-            invert: bits(|not| not),
+            given,
+            invert,
         }
     }
 

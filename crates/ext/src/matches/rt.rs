@@ -1,7 +1,7 @@
 //! The routing header of IPv6 (kernel `net/ipv6/netfilter/ip6t_rt.c:rt_mt6`).
 
 use crate::abi::{self, InetAddr, abi};
-use crate::matches::spis::Spis;
+use crate::matches::spis::FlaggedSpis;
 use crate::value::{Flag, NumRange};
 use crate::*;
 use oxtables_base::addr;
@@ -37,8 +37,7 @@ pub struct Rt(Box<Header>);
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 struct Header {
     kind: Option<Neg<u32>>,
-    /// `None`: not asked for. That all are wanted is kept apart in the kernel, but not in writing.
-    segments: Option<Spis>,
+    segments: FlaggedSpis,
     len: Option<Neg<u32>>,
     reserved: bool,
     addrs: Option<Addrs>,
@@ -128,7 +127,7 @@ impl Extension for Rt {
     fn parse(args: &Args<'_>, cx: &ParseCx<'_>) -> Result<Self, ArgError> {
         let header = Header {
             kind: args.get_neg(&TYPE, cx)?,
-            segments: args.get_neg(&SEGMENTS, cx)?.map(Spis).filter(|s| !s.is_all()),
+            segments: FlaggedSpis::new(args.get_neg(&SEGMENTS, cx)?),
             len: args.get_neg(&LEN, cx)?,
             reserved: args.has(&RESERVED),
             addrs: args.get(&ADDRS, cx)?,
@@ -149,7 +148,7 @@ impl Extension for Rt {
 
     fn save(&self, w: &mut ArgWriter<'_>) {
         w.neg_if(&TYPE, self.0.kind.as_ref());
-        self.0.segments.unwrap_or(Spis::ALL).save(w, &SEGMENTS);
+        self.0.segments.spis().save(w, &SEGMENTS);
         w.neg_if(&LEN, self.0.len.as_ref());
         w.flag(&RESERVED, self.0.reserved);
         w.opt_if(&ADDRS, self.0.addrs.as_ref());
@@ -162,7 +161,8 @@ impl Extension for Rt {
         if let Some(Neg { not, value }) = self.0.kind {
             w.word("type:").raw(sign(not)).number(value);
         }
-        if let Some(segments) = self.0.segments.filter(|s| !s.is_all()) {
+        let segments = self.0.segments.spis();
+        if !segments.is_all() {
             w.raw(" ");
             segments.list(w, "segsleft");
         }
@@ -178,17 +178,14 @@ impl Extension for Rt {
 
     fn encode(&self, _rev: u8, _family: Family, out: &mut Vec<u8>) {
         let header = &self.0;
-        let bits = [
+        let (flags, invflags) = signs::bits([
             (flag::TYP, header.kind.map(|k| k.not)),
-            (flag::SGS, header.segments.map(|s| s.0.not)),
+            (flag::SGS, header.segments.sign()),
             (flag::LEN, header.len.map(|l| l.not)),
             (flag::RES, header.reserved.then_some(false)),
             (flag::FST, header.addrs.as_ref().map(|_| false)),
             (flag::FST_NSTRICT, header.not_strict.then_some(false)),
-        ];
-        let sum = |wanted: fn(Option<bool>) -> bool| {
-            bits.iter().filter(|&&(_, not)| wanted(not)).fold(0, |all, &(bit, _)| all | bit)
-        };
+        ]);
         let list: &[Ipv6Addr] = header.addrs.as_ref().map_or(&[], |a| &a.0);
         let mut addrs = [InetAddr([0; 16]); HOPS];
         for (slot, addr) in addrs.iter_mut().zip(list) {
@@ -196,10 +193,10 @@ impl Extension for Rt {
         }
         let raw = Ip6tRt {
             rt_type: header.kind.map_or(0, |k| k.value),
-            segsleft: header.segments.unwrap_or(Spis::ALL).bounds(),
+            segsleft: header.segments.spis().bounds(),
             hdrlen: header.len.map_or(0, |l| l.value),
-            flags: sum(|not| not.is_some()),
-            invflags: sum(|not| not == Some(true)),
+            flags,
+            invflags,
             addrs,
             addrnr: u8::try_from(list.len()).unwrap_or(0),
         };
@@ -208,14 +205,13 @@ impl Extension for Rt {
 
     fn decode(_rev: u8, _cx: &DecodeCx<'_>, bytes: &[u8]) -> Result<Self, DecodeError> {
         let raw: Ip6tRt = abi::read(bytes)?;
-        let sign = |bit| (raw.flags & bit != 0).then_some(raw.invflags & bit != 0);
+        let sign = |bit| signs::sign(bit, (raw.flags, raw.invflags));
         let neg = |bit, value| sign(bit).map(|not| Neg { not, value });
-        let segments = Spis::from_bounds(raw.segsleft, raw.invflags & flag::SGS != 0)?;
         let addrs: Box<[_]> =
             raw.addrs.iter().take(raw.addrnr.into()).map(|a| Ipv6Addr::from(a.0)).collect();
         let header = Header {
             kind: neg(flag::TYP, raw.rt_type),
-            segments: sign(flag::SGS).map(|_| segments),
+            segments: FlaggedSpis::from_bounds(raw.segsleft, sign(flag::SGS))?,
             len: neg(flag::LEN, raw.hdrlen),
             reserved: sign(flag::RES).is_some(),
             addrs: sign(flag::FST).filter(|_| !addrs.is_empty()).map(|_| Addrs(addrs)),
@@ -248,7 +244,7 @@ impl Header {
         if packet.total_len() < at + (usize::from(units) + 1) * 8 {
             return Err(Missing::Truncated);
         }
-        let fits = self.segments.unwrap_or(Spis::ALL).fits(left.into())
+        let fits = self.segments.spis().fits(left.into())
             && number(self.len, len)
             && number(self.kind, kind.into());
         if !fits {

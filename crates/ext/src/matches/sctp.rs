@@ -82,7 +82,7 @@ impl Extension for Sctp {
     }
 
     fn encode(&self, _rev: u8, _family: Family, out: &mut Vec<u8>) {
-        let (flags, invflags) = flagged_ports::flags(&[
+        let (flags, invflags) = signs::bits([
             (flagged_ports::SOURCE, self.sport.map(|s| s.not)),
             (flagged_ports::DESTINATION, self.dport.map(|d| d.not)),
             (FLAG_CHUNKS, self.chunks.as_ref().map(|c| c.not)),
@@ -115,7 +115,7 @@ impl Extension for Sctp {
         let raw: XtSctpInfo = abi::read(bytes)?;
         let narrow = |bits| u16::try_from(bits).map_err(|_| DecodeError::Unknown);
         let bits = (narrow(raw.flags)?, narrow(raw.invflags)?);
-        let sign = |bit| flagged_ports::sign(bit, bits);
+        let sign = |bit| signs::sign(bit, bits);
         let chunks = match sign(FLAG_CHUNKS) {
             None => None,
             Some(not) => {

@@ -2,7 +2,7 @@
 //! 32-bit numbers.
 
 use crate::abi::{self, abi};
-use crate::value::NumRange;
+use crate::value::{NumRange, Unseen};
 use crate::*;
 
 /// The numbers wanted; all of them, not inverted, is no condition.
@@ -59,6 +59,38 @@ impl Spis {
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let raw: XtEsp = abi::read(bytes)?;
         Self::from_bounds(raw.spis, raw.invflags != 0)
+    }
+}
+
+/// Numbers that the kernel asks for under a flag. All of them are no condition, with the flag or
+/// without, and are written as none; the flag is sent back as it came.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(super) struct FlaggedSpis {
+    spis: Spis,
+    flag: Unseen<bool>,
+}
+
+impl FlaggedSpis {
+    pub(super) fn new(given: Option<Neg<NumRange<u32>>>) -> Self {
+        let spis = given.map_or(Spis::ALL, Spis);
+        Self { spis, flag: Unseen(!spis.is_all()) }
+    }
+
+    /// The inverse of [`Spis::bounds`] and [`Self::sign`].
+    pub(super) fn from_bounds(bounds: [u32; 2], sign: Option<bool>) -> Result<Self, DecodeError> {
+        let spis = Spis::from_bounds(bounds, sign == Some(true))?;
+        // Numbers without the flag are lost here, and found missing when the bytes are compared.
+        let spis = if sign.is_some() { spis } else { Spis::ALL };
+        Ok(Self { spis, flag: Unseen(sign.is_some()) })
+    }
+
+    /// Whether the flag is sent, and if so, whether inverted.
+    pub(super) fn sign(self) -> Option<bool> {
+        self.flag.0.then_some(self.spis.0.not)
+    }
+
+    pub(super) const fn spis(self) -> Spis {
+        self.spis
     }
 }
 

@@ -309,21 +309,15 @@ impl Extension for Srh {
 impl Header {
     /// The fields of revision 0, and the segments and masks that revision 1 has too.
     fn to_raw(&self) -> (Ip6tSrh, [InetAddr; 3], [InetAddr; 3]) {
-        let (mut mt_flags, mut mt_invflags) = (0, 0);
-        let mut flag = |bit: u16, not: Option<bool>| {
-            mt_flags |= if not.is_some() { bit } else { 0 };
-            mt_invflags |= if not == Some(true) { bit } else { 0 };
-        };
-        flag(FLAG_NEXT_HEADER, self.next_header.map(|n| n.not));
-        for (compared, (_, bits, _)) in self.bytes.iter().zip(&BYTES) {
-            for (&not, &bit) in compared.signs.iter().zip(bits) {
-                flag(bit, not);
-            }
-        }
-        flag(FLAG_TAG, self.tag.map(|t| t.not));
-        for (sid, bit) in self.sids.iter().zip(FLAG_SIDS) {
-            flag(bit, sid.map(|s| s.not));
-        }
+        let compared = self.bytes.iter().zip(&BYTES);
+        let compared =
+            compared.flat_map(|(byte, (_, bits, _))| bits.iter().copied().zip(byte.signs));
+        let sids = FLAG_SIDS.into_iter().zip(self.sids.map(|sid| sid.map(|s| s.not)));
+        let others = [
+            (FLAG_NEXT_HEADER, self.next_header.map(|n| n.not)),
+            (FLAG_TAG, self.tag.map(|t| t.not)),
+        ];
+        let (mt_flags, mt_invflags) = signs::bits(others.into_iter().chain(compared).chain(sids));
         let part = |part: fn(Sid) -> Ipv6Addr| {
             self.sids.map(|sid| InetAddr(sid.map_or([0; 16], |s| part(s.value).octets())))
         };
@@ -336,7 +330,7 @@ impl Header {
 
     /// The inverse of [`Self::to_raw`].
     fn from_raw(raw: Ip6tSrh, addrs: [InetAddr; 3], masks: [InetAddr; 3]) -> Self {
-        let sign = |bit| (raw.mt_flags & bit != 0).then_some(raw.mt_invflags & bit != 0);
+        let sign = |bit| signs::sign(bit, (raw.mt_flags, raw.mt_invflags));
         let mut header = Self {
             next_header: sign(FLAG_NEXT_HEADER).map(|not| Neg { not, value: raw.next_hdr }),
             bytes: [raw.hdr_len, raw.segs_left, raw.last_entry]

@@ -226,8 +226,8 @@ impl Extension for Tcp {
         let flags = Flags::from_bits(raw.flg_mask, raw.flg_cmp).ok_or(DecodeError::Unknown)?;
         let all_flags = raw.flg_mask == 0 && raw.flg_cmp == 0 && !inverted(2);
         Ok(Self {
-            sport: native_ports::from_bounds(raw.spts, inverted(0)),
-            dport: native_ports::from_bounds(raw.dpts, inverted(1)),
+            sport: native_ports::from_bounds(raw.spts, inverted(0))?,
+            dport: native_ports::from_bounds(raw.dpts, inverted(1))?,
             option: (raw.option != 0).then_some(Neg { not: inverted(3), value: raw.option }),
             flags: (!all_flags).then_some(Neg { not: inverted(2), value: flags }),
         })

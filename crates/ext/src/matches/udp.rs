@@ -75,8 +75,8 @@ impl Extension for Udp {
     fn decode(_rev: u8, _cx: &DecodeCx<'_>, bytes: &[u8]) -> Result<Self, DecodeError> {
         let raw: XtUdp = abi::read(bytes)?;
         Ok(Self {
-            sport: native_ports::from_bounds(raw.spts, raw.invflags & 1 != 0),
-            dport: native_ports::from_bounds(raw.dpts, raw.invflags & 2 != 0),
+            sport: native_ports::from_bounds(raw.spts, raw.invflags & 1 != 0)?,
+            dport: native_ports::from_bounds(raw.dpts, raw.invflags & 2 != 0)?,
         })
     }
 

@@ -32,9 +32,9 @@ struct Trigger(Text<SUFFIX_LEN>);
 impl Value for Trigger {
     const SYNTAX: &'static str = "name";
 
-    fn parse(word: &[u8], _: &ValueCx<'_>) -> Result<Self, ValueError> {
+    fn parse(word: &[u8], cx: &ValueCx<'_>) -> Result<Self, ValueError> {
         let long = ValueError::Own("Argument must have a maximum length of 16 characters");
-        Text::new(word).map(Self).ok_or(long)
+        if word.len() > SUFFIX_LEN { Err(long) } else { Text::parse(word, cx).map(Self) }
     }
 
     fn save(&self, out: &mut Vec<u8>) {

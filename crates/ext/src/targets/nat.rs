@@ -197,7 +197,9 @@ impl Range {
         let has = |bit| range.flags & bit != 0;
         let base = match layout {
             Layout::Range2 if has(bit::PROTO_OFFSET) => {
-                Some(abi::read::<NatRange2>(bytes)?.base_proto.value())
+                let base = abi::read::<NatRange2>(bytes)?.base_proto.value();
+                // A base port 0 cannot be written down.
+                Some(base).filter(|&base| base > 0)
             }
             _ => None,
         };

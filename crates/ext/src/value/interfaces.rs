@@ -4,21 +4,17 @@ use super::{Value, ValueCx, ValueError};
 use oxtables_base::sample::Rng;
 use oxtables_base::{Interface, interface::InterfaceError};
 
-/// COMPAT: upstream takes the empty name and names with blanks or control characters in options of
-/// extensions; the kernel has no such interface, and the line saved could not be read again, so
-/// they are refused.
+/// COMPAT: upstream takes the empty name and names with control characters in options of extensions;
+/// the kernel has no such interface, and the line saved could not be read again, so they are refused.
 impl Value for Interface {
     const SYNTAX: &'static str = "interface[+]";
 
     fn parse(word: &[u8], _: &ValueCx<'_>) -> Result<Self, ValueError> {
-        if word.iter().any(|&c| c <= b' ' || matches!(c, b'"' | b'\'' | b'\\' | 0x7f)) {
-            return Err(ValueError::Bad);
-        }
         Self::parse(word).map_err(|e| match e {
             InterfaceError::TooLong => {
                 ValueError::Own("interface name `%' must be shorter than IFNAMSIZ (15)")
             }
-            InterfaceError::Empty => ValueError::Bad,
+            InterfaceError::Empty | InterfaceError::Control => ValueError::Bad,
         })
     }
 

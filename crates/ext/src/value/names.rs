@@ -13,7 +13,7 @@ use oxtables_base::text;
 pub struct Name<const MAX: usize>(Text<MAX>);
 
 impl<const MAX: usize> Name<MAX> {
-    /// The name, or `None` when it is empty, longer than `MAX`, or holds a NUL.
+    /// The name, or `None` when it is empty or no [`Text`].
     #[must_use]
     pub fn new(name: &[u8]) -> Option<Self> {
         Text::new(name).filter(|n| !n.bytes().is_empty()).map(Self)
@@ -29,9 +29,8 @@ impl<const MAX: usize> Name<MAX> {
 impl<const MAX: usize> Value for Name<MAX> {
     const SYNTAX: &'static str = "name";
 
-    fn parse(word: &[u8], _: &ValueCx<'_>) -> Result<Self, ValueError> {
-        let short = if word.is_empty() { ValueError::Empty } else { ValueError::TooLong(MAX) };
-        Self::new(word).ok_or(short)
+    fn parse(word: &[u8], cx: &ValueCx<'_>) -> Result<Self, ValueError> {
+        if word.is_empty() { Err(ValueError::Empty) } else { Text::parse(word, cx).map(Self) }
     }
 
     fn save(&self, out: &mut Vec<u8>) {

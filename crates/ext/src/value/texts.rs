@@ -8,14 +8,18 @@ use std::hash::Hash;
 use std::marker::PhantomData;
 
 /// Text of at most `MAX` bytes, saved with quotes where it needs them. It holds no NUL.
+///
+/// COMPAT: a line end is refused, and a rule of the kernel's that has one is foreign. Upstream writes
+/// it into the save file, and a restore reads what follows it as a line of its own.
 #[derive(Clone, PartialEq, Eq, Hash, Default)]
 pub struct Text<const MAX: usize>(Box<[u8]>);
 
 impl<const MAX: usize> Text<MAX> {
-    /// The text, or `None` when it is longer than `MAX` or holds a NUL.
+    /// The text, or `None` when it is longer than `MAX` or holds a NUL or a line end.
     #[must_use]
     pub fn new(text: &[u8]) -> Option<Self> {
-        (text.len() <= MAX && !text.contains(&0)).then(|| Self(text.into()))
+        let sound = text.len() <= MAX && !text.iter().any(|c| matches!(c, 0 | b'\n'));
+        sound.then(|| Self(text.into()))
     }
 
     /// Its bytes.
@@ -35,7 +39,8 @@ impl<const MAX: usize> Value for Text<MAX> {
     const SYNTAX: &'static str = "text";
 
     fn parse(word: &[u8], _: &ValueCx<'_>) -> Result<Self, ValueError> {
-        Self::new(word).ok_or(ValueError::TooLong(MAX))
+        let wrong = if word.len() > MAX { ValueError::TooLong(MAX) } else { ValueError::Bad };
+        Self::new(word).ok_or(wrong)
     }
 
     fn save(&self, out: &mut Vec<u8>) {

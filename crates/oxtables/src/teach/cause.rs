@@ -33,7 +33,8 @@ pub(super) fn blamed_word(kind: &Kind) -> Option<&[u8]> {
         | Kind::TargetLong(w)
         | Kind::MatchLong(w)
         | Kind::ChainTooLong(w)
-        | Kind::InterfaceLong(w) => Some(w),
+        | Kind::InterfaceLong(w)
+        | Kind::InterfaceControl(w) => Some(w),
         _ => None,
     }
 }
