@@ -6,6 +6,7 @@ mod budget;
 mod compat;
 mod dependencies;
 mod extensions;
+mod readme;
 mod source;
 mod words;
 
@@ -69,6 +70,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("unsafe only in sys", words::check_unsafe),
     ("nothing of a workplace", words::check_workplace),
     ("dependencies", dependencies::check),
+    ("two READMEs in step", readme::check),
     ("docs/COMPAT.md", compat::check),
 ];
 
