@@ -8,6 +8,7 @@ use crate::mismatch::address;
 use crate::walk::{Change, Done, End};
 use oxtables_base::addr::{and, from_octets, octets};
 use oxtables_base::{Family, HostMask};
+use oxtables_ext::targets::ecn::Ecn;
 use oxtables_ext::targets::hop_limit;
 use oxtables_ext::targets::nat::{Addresses, Range};
 use oxtables_ext::{Effect, NatKind};
@@ -22,30 +23,10 @@ pub(crate) fn carry_out(effect: &Effect, trip: &mut Trip, world: &mut World<'_>)
         Effect::Nothing => (Done::Counted, Next::Rule),
         Effect::Mark { value, mask } => mark(trip, *value, *mask),
         Effect::Connmark(target) => connmark(target, trip, world),
-        Effect::Priority(class) => {
-            trip.packet.context.priority = Known::Known(*class);
-            let (old, new) = (String::new(), format!("{:x}:{:x}", class >> 16, class & 0xffff));
-            (Done::Changed(vec![Change { what: "priority", old, new }]), Next::Rule)
-        }
+        Effect::Priority(class) => priority(trip, *class),
         Effect::Tos { value, mask } => tos(trip, |old| (old & !mask) ^ value),
         Effect::Dscp(dscp) => tos(trip, |old| (dscp << 2) | (old & 3)),
-        Effect::Ecn(ecn) => {
-            let mut changes = Vec::new();
-            if let Some(ect) = ecn.ect {
-                let old = trip.packet.tos();
-                let result = trip.packet.set_ecn(ect);
-                changes.push(change("tos", hex(old), hex(trip.packet.tos()), result));
-            }
-            let bit =
-                |set: Option<bool>, bit: u8| set.map_or((0, 0), |s| (bit, if s { bit } else { 0 }));
-            let (ece, cwr) = (bit(ecn.ece, 0x40), bit(ecn.cwr, 0x80));
-            if ecn.ece.is_some() || ecn.cwr.is_some() {
-                let result = trip.packet.set_tcp_flags(ece.0 | cwr.0, ece.1 | cwr.1);
-                changes.push(change("ECN flags", String::new(), String::new(), result));
-            }
-            trip.refresh_transport();
-            changed(changes)
-        }
+        Effect::Ecn(ecn) => congestion(trip, ecn),
         Effect::HopLimit(how, by) => hop_limit(trip, *how, *by),
         Effect::Mss(Some(mss)) => {
             let before = mss_of(&trip.packet);
@@ -57,9 +38,7 @@ pub(crate) fn carry_out(effect: &Effect, trip: &mut Trip, world: &mut World<'_>)
         Effect::Mss(None) => unknown("the MTU of the path is not known"),
         Effect::StripOptions(options) => {
             let strip: Vec<u8> = options.numbers().collect();
-            let result = trip.packet.strip_tcp_options(|kind| strip.contains(&kind));
-            let what = "TCP options";
-            segment(result, Change { what, old: String::new(), new: "stripped".to_owned() })
+            strip_options(trip, &strip)
         }
         Effect::Nat(kind, range) => translate(*kind, range, trip, world),
         Effect::Netmap(network) => netmap(network, trip, world),
@@ -76,15 +55,7 @@ pub(crate) fn carry_out(effect: &Effect, trip: &mut Trip, world: &mut World<'_>)
         Effect::Queue(first, _) => {
             (Done::Queue(*first), Next::Verdict(Verdict::End(End::Queue(*first))))
         }
-        Effect::Notrack => {
-            // net/netfilter/xt_CT.c:xt_ct_target: one that has a connection keeps it.
-            if trip.tracked.is_none() {
-                let tracked = Tracked::Without(CtState::Untracked);
-                trip.tracked = Some(tracked);
-                trip.packet.context.conntrack = world.connections.describe(tracked, world.time);
-            }
-            (Done::Counted, Next::Rule)
-        }
+        Effect::Notrack => notrack(trip, world),
         Effect::Helper(name) => {
             if trip.tracked.is_none() {
                 trip.helper = Some(name.clone());
@@ -93,6 +64,45 @@ pub(crate) fn carry_out(effect: &Effect, trip: &mut Trip, world: &mut World<'_>)
         }
         Effect::Unknown(why) => unknown(why),
     }
+}
+
+fn priority(trip: &mut Trip, class: u32) -> Outcome {
+    trip.packet.context.priority = Known::Known(class);
+    let (old, new) = (String::new(), format!("{:x}:{:x}", class >> 16, class & 0xffff));
+    (Done::Changed(vec![Change { what: "priority", old, new }]), Next::Rule)
+}
+
+fn congestion(trip: &mut Trip, ecn: &Ecn) -> Outcome {
+    let mut changes = Vec::new();
+    if let Some(ect) = ecn.ect {
+        let old = trip.packet.tos();
+        let result = trip.packet.set_ecn(ect);
+        changes.push(change("tos", hex(old), hex(trip.packet.tos()), result));
+    }
+    let bit = |set: Option<bool>, bit: u8| set.map_or((0, 0), |s| (bit, if s { bit } else { 0 }));
+    let (ece, cwr) = (bit(ecn.ece, 0x40), bit(ecn.cwr, 0x80));
+    if ecn.ece.is_some() || ecn.cwr.is_some() {
+        let result = trip.packet.set_tcp_flags(ece.0 | cwr.0, ece.1 | cwr.1);
+        changes.push(change("ECN flags", String::new(), String::new(), result));
+    }
+    trip.refresh_transport();
+    changed(changes)
+}
+
+fn strip_options(trip: &mut Trip, strip: &[u8]) -> Outcome {
+    let result = trip.packet.strip_tcp_options(|kind| strip.contains(&kind));
+    let what = "TCP options";
+    segment(result, Change { what, old: String::new(), new: "stripped".to_owned() })
+}
+
+/// `net/netfilter/xt_CT.c:xt_ct_target`: a packet that has a connection keeps it.
+fn notrack(trip: &mut Trip, world: &mut World<'_>) -> Outcome {
+    if trip.tracked.is_none() {
+        let tracked = Tracked::Without(CtState::Untracked);
+        trip.tracked = Some(tracked);
+        trip.packet.context.conntrack = world.connections.describe(tracked, world.time);
+    }
+    (Done::Counted, Next::Rule)
 }
 
 fn unknown(why: &str) -> Outcome {

@@ -2,7 +2,10 @@
 //!
 //! Simplified: no SYN proxy, and no adjustment of sequence numbers (no helper rewrites payloads here).
 
+mod window;
+
 use oxtables_packet::{Direction, Packet};
+use window::Window;
 
 /// `enum tcp_conntrack`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -266,17 +269,6 @@ const fn timeout(state: State) -> u32 {
 const RETRANS: u32 = 300;
 const UNACK: u32 = 300;
 const MAX_RETRANS: u8 = 3;
-/// `MAXACKWINCONST`.
-const LEAST_ACK_WINDOW: u32 = 66_000;
-
-/// What the windows say: `enum nf_ct_tcp_action`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Window {
-    Accept,
-    Ignore,
-    Invalid,
-}
-
 /// What the entry is, beside TCP's own.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Status {
@@ -357,26 +349,45 @@ impl Tcp {
         direction: Direction,
         status: Status,
     ) -> (Judged, bool) {
+        let (dir, old) = (index(direction), self.state);
+        let (new, checked) = match self.moved(segment, direction, status) {
+            Ok(moved) => moved,
+            Err(judged) => return (judged, false),
+        };
+        if !checked {
+            match self.window(segment, dir) {
+                Window::Accept => {}
+                Window::Ignore => return (Judged::Valid(None), false),
+                Window::Invalid => {
+                    self.out_of_window(segment.kind, dir, status);
+                    return (Judged::Invalid, false);
+                }
+            }
+        }
+        self.taken(segment, dir, old, new, status)
+    }
+
+    /// Where the segment would move the state, and whether the window was looked at for that; or
+    /// what is said of a segment that moves nothing.
+    fn moved(
+        &mut self,
+        segment: &Segment<'_>,
+        direction: Direction,
+        status: Status,
+    ) -> Result<(State, bool), Judged> {
         let dir = index(direction);
         let (old, kind) = (self.state, segment.kind);
-        let mut checked = false;
         let new = match next(direction, kind, old) {
-            Move::Invalid => return (Judged::Invalid, false),
+            Move::Invalid => return Err(Judged::Invalid),
             Move::To(State::SynSent) if old >= State::TimeWait => {
                 let flags = self.seen.iter().fold(0, |all, s| all | s.flags);
                 let reset = self.last_dir == dir && self.last_kind == Kind::Rst;
                 if flags & flag::CLOSE_INIT != 0 || reset {
-                    return (Judged::Reopened, false);
+                    return Err(Judged::Reopened);
                 }
-                match self.ignored(segment, direction, old) {
-                    Some(resynced) => resynced,
-                    None => return (Judged::Valid(None), false),
-                }
+                self.ignored(segment, direction, old).ok_or(Judged::Valid(None))?
             }
-            Move::Ignore => match self.ignored(segment, direction, old) {
-                Some(resynced) => resynced,
-                None => return (Judged::Valid(None), false),
-            },
+            Move::Ignore => self.ignored(segment, direction, old).ok_or(Judged::Valid(None))?,
             Move::To(State::TimeWait)
                 if old == State::LastAck
                     && kind == Kind::Ack
@@ -385,7 +396,7 @@ impl Tcp {
                     && self.last_flags & flag::CHALLENGE_ACK != 0 =>
             {
                 self.last_flags &= !flag::CHALLENGE_ACK;
-                return (Judged::Valid(None), false);
+                return Err(Judged::Valid(None));
             }
             Move::To(State::SynSent2) => {
                 self.last_flags |= flag::SIMULTANEOUS;
@@ -397,27 +408,11 @@ impl Tcp {
                 State::Established
             }
             Move::To(State::Close) if kind == Kind::Rst => {
-                match self.reset(segment, dir, old, status) {
-                    Some((state, in_window)) => {
-                        checked = in_window;
-                        state
-                    }
-                    None => return (Judged::Invalid, false),
-                }
+                return self.reset(segment, dir, old, status).ok_or(Judged::Invalid);
             }
             Move::To(state) => state,
         };
-        if !checked {
-            match self.window(segment, dir) {
-                Window::Accept => {}
-                Window::Ignore => return (Judged::Valid(None), false),
-                Window::Invalid => {
-                    self.out_of_window(kind, dir, status);
-                    return (Judged::Invalid, false);
-                }
-            }
-        }
-        self.taken(segment, dir, old, new, status)
+        Ok((new, false))
     }
 
     /// A packet that fits and moves the state.
@@ -553,154 +548,4 @@ impl Tcp {
             (self.last_kind, self.last_dir) = (kind, dir);
         }
     }
-
-    /// `tcp_init_sender`.
-    fn begin_side(&mut self, segment: &Segment<'_>, dir: usize) {
-        let receiver = *self.side(1 - dir);
-        let sender = self.side(dir);
-        (sender.end, sender.maxend) = (segment.end, segment.end);
-        sender.maxwin = u32::from(segment.window).max(1);
-        segment.options(sender);
-        if dir == 1 && sender.flags & receiver.flags & flag::WINDOW_SCALE == 0 {
-            sender.scale = 0;
-            self.side(1 - dir).scale = 0;
-        }
-    }
-
-    /// `tcp_in_window`.
-    fn window(&mut self, segment: &Segment<'_>, dir: usize) -> Window {
-        let (mut seq, mut end) = (segment.seq, segment.end);
-        let mut ack = segment.ack;
-        let mut win = u32::from(segment.window);
-        let permitted = self.side(1 - dir).flags & flag::SACK_PERM != 0;
-        let mut sack = if permitted { segment.sack() } else { ack };
-        let opening = matches!(self.state, State::SynSent | State::SynRecv);
-        if self.side(dir).maxwin == 0 {
-            if segment.has(SYN) {
-                self.begin_side(segment, dir);
-                if !segment.has(ACK) {
-                    return Window::Accept;
-                }
-            } else {
-                self.begin_middle(end, win, sack, dir);
-            }
-        } else if segment.has(SYN) && after(end, self.side(dir).end) && opening {
-            self.begin_side(segment, dir);
-            if dir == 1 && !segment.has(ACK) {
-                return Window::Accept;
-            }
-        }
-        let receiver_end = self.side(1 - dir).end;
-        if !segment.has(ACK) || (segment.has(RST) && ack == 0) {
-            (ack, sack) = (receiver_end, receiver_end);
-        }
-        if segment.has(RST) && seq == 0 && self.state == State::SynSent {
-            seq = self.side(dir).end;
-            end = seq;
-        }
-        if let Some(verdict) = self.outside(seq, end, sack, dir) {
-            return verdict;
-        }
-        if !segment.has(SYN) {
-            win = win.checked_shl(self.side(dir).scale.into()).unwrap_or(0);
-        }
-        self.update(segment, dir, Numbers { seq, end, ack, sack, win });
-        Window::Accept
-    }
-
-    /// The other direction's first packet, and it is not its beginning.
-    fn begin_middle(&mut self, end: u32, win: u32, sack: u32, dir: usize) {
-        let sender = self.side(dir);
-        sender.end = end;
-        let swin = win.checked_shl(sender.scale.into()).unwrap_or(0);
-        sender.maxwin = swin.max(1);
-        sender.maxend = end.wrapping_add(sender.maxwin);
-        let receiver = self.side(1 - dir);
-        if receiver.maxwin == 0 {
-            (receiver.end, receiver.maxend) = (sack, sack);
-        } else if sack == receiver.end.wrapping_add(1) {
-            receiver.end = sack;
-        }
-    }
-
-    /// The four bounds; `None` for a segment within all of them.
-    fn outside(&mut self, seq: u32, end: u32, sack: u32, dir: usize) -> Option<Window> {
-        let (sender, receiver) = (*self.side(dir), *self.side(1 - dir));
-        // `nf_tcp_log_invalid`
-        let liberal = sender.flags & flag::BE_LIBERAL != 0;
-        let verdict = |strict| Some(if liberal { Window::Accept } else { strict });
-        let ack_window = sender.maxwin.max(LEAST_ACK_WINDOW);
-        let ack_low = receiver.end.wrapping_sub(ack_window).wrapping_sub(1);
-        let end_low = sender.end.wrapping_sub(receiver.maxwin).wrapping_sub(1);
-        if !before(seq, sender.maxend.wrapping_add(1)) {
-            let overshot = end.wrapping_sub(sender.maxend).wrapping_add(1);
-            let near = receiver.maxwin != 0 && after(end, end_low) && after(sack, ack_low);
-            if near && overshot <= receiver.maxwin && before(sack, receiver.end.wrapping_add(1)) {
-                let sender = self.side(dir);
-                sender.end = end;
-                sender.flags |= flag::UNACKNOWLEDGED;
-                return verdict(Window::Ignore);
-            }
-            return verdict(Window::Invalid);
-        }
-        if !before(sack, receiver.end.wrapping_add(1)) {
-            return verdict(Window::Invalid);
-        }
-        if receiver.maxwin != 0 && !after(end, end_low) {
-            return verdict(Window::Ignore);
-        }
-        if !after(sack, ack_low) {
-            return verdict(Window::Ignore);
-        }
-        None
-    }
-
-    fn update(&mut self, segment: &Segment<'_>, dir: usize, n: Numbers) {
-        let sender = self.side(dir);
-        let swin = n.win.wrapping_add(n.sack.wrapping_sub(n.ack));
-        sender.maxwin = sender.maxwin.max(swin);
-        if after(n.end, sender.end) {
-            sender.end = n.end;
-            sender.flags |= flag::UNACKNOWLEDGED;
-        }
-        if segment.has(ACK) {
-            if sender.flags & flag::MAXACK_SET == 0 {
-                sender.maxack = n.ack;
-                sender.flags |= flag::MAXACK_SET;
-            } else if after(n.ack, sender.maxack) {
-                sender.maxack = n.ack;
-            }
-        }
-        let sender_maxend = sender.maxend;
-        let receiver = self.side(1 - dir);
-        if receiver.maxwin != 0 && after(n.end, sender_maxend) {
-            receiver.maxwin = receiver.maxwin.wrapping_add(n.end.wrapping_sub(sender_maxend));
-        }
-        let edge = n.sack.wrapping_add(n.win);
-        if after(edge, receiver.maxend.wrapping_sub(1)) {
-            receiver.maxend = if n.win == 0 { edge.wrapping_add(1) } else { edge };
-        }
-        if n.ack == receiver.end {
-            receiver.flags &= !flag::UNACKNOWLEDGED;
-        }
-        if segment.kind == Kind::Ack {
-            let now = (dir, n.seq, n.ack, n.end, segment.window);
-            let last = (self.last_dir, self.last_seq, self.last_ack, self.last_end, self.last_win);
-            if now == last {
-                self.retrans = self.retrans.saturating_add(1);
-            } else {
-                (self.last_dir, self.last_seq, self.last_ack, self.last_end, self.last_win) = now;
-                self.retrans = 0;
-            }
-        }
-    }
-}
-
-/// A segment's numbers, as the windows took them.
-struct Numbers {
-    seq: u32,
-    end: u32,
-    ack: u32,
-    sack: u32,
-    win: u32,
 }
