@@ -1,5 +1,6 @@
 //! The packet that REJECT answers with (`net/ipv4/netfilter/nf_reject_ipv4.c`, `nf_reject_ipv6.c`).
 
+use crate::conntrack::checksum_is_right;
 use oxtables_base::Family;
 use oxtables_packet::Packet;
 use oxtables_packet::build::{Ip, Tcp, Transport};
@@ -10,7 +11,7 @@ const ACK: u8 = 16;
 /// The answer's bytes, from its IP header on; `None` where the kernel sends none, or where it depends on what is not
 /// known. Its TTL is 64, the kernel's default; its source is who was spoken to.
 pub(crate) fn to(packet: &Packet, with: &str) -> Option<Vec<u8>> {
-    if packet.fragment() != 0 {
+    if packet.fragment() != 0 || !checksum_is_right(packet) {
         return None;
     }
     match with {

@@ -44,6 +44,11 @@ pub(crate) fn carry_out(effect: &Effect, trip: &mut Trip, world: &mut World<'_>)
         Effect::Netmap(network) => netmap(network, trip, world),
         Effect::Reject { with } => {
             let answer = crate::answer::to(&trip.packet, with);
+            if let (Some(_), &"tcp-reset", Some(Tracked::Link(link))) =
+                (&answer, with, trip.tracked)
+            {
+                world.connections.close(link.id, world.time);
+            }
             let end = End::Reject { with, answer };
             (Done::Reject(with), Next::Verdict(Verdict::End(end)))
         }

@@ -12,7 +12,9 @@ use crate::topology::{Routed, Topology};
 use crate::walk::{Arrival, Destination, End, RuleRef, Step, Walk};
 use oxtables_base::{Counters, Family};
 use oxtables_model::{ChainName, TableName};
-use oxtables_packet::{CtState, Hook, IfName, Known, Moment, Packet, PacketType, Tuple, proto};
+use oxtables_packet::{
+    Conntrack, CtState, Hook, IfName, Known, Moment, Packet, PacketType, Tuple, proto,
+};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -124,7 +126,8 @@ impl Engine {
         let given = packet.context.out_interface;
         let family = packet.family();
         let context = &mut packet.context;
-        let given_state = matches!(context.conntrack.state, Known::Known(_));
+        let known = matches!(context.conntrack.state, Known::Known(_));
+        let given_state = known.then(|| context.conntrack.clone());
         context.time = Known::Known(time);
         context.host = Arc::clone(&self.topology) as Arc<dyn oxtables_packet::Host>;
         context.in_interface = match arrival {
@@ -156,6 +159,9 @@ impl Engine {
             local,
         };
         let mut way = Way { program, world, trip, given, given_state };
+        if way.program.tracks {
+            way.describe();
+        }
         let end = match arrival {
             Arrival::Interface(_) => way.arrived(),
             Arrival::Local => way.made_here(),
@@ -203,8 +209,8 @@ struct Way<'e> {
     trip: Trip,
     /// The routing decision, if it came with the packet.
     given: Known<IfName>,
-    /// Whether the connection's state came with the packet.
-    given_state: bool,
+    /// The connection's state, if it came with the packet.
+    given_state: Option<Conntrack>,
 }
 
 impl Way<'_> {
@@ -213,6 +219,10 @@ impl Way<'_> {
         self.hook(Hook::Prerouting, Known::Absent)?;
         match self.route()? {
             Routed::Local => {
+                // net/ipv4/ip_input.c:ip_local_deliver; IPv6 puts together behind the hook.
+                if self.trip.packet.family() == Family::Ip4 {
+                    self.defragment()?;
+                }
                 self.hook(Hook::Input, Known::Absent)?;
                 Ok(End::Accept(Destination::Local))
             }
@@ -348,10 +358,9 @@ impl Way<'_> {
             return;
         }
         let (packet, now) = (&self.trip.packet, self.world.time);
-        let tracked = match packet.context.conntrack.state {
-            Known::Known(state) if self.given_state => {
-                self.world.connections.take(packet, state, now)
-            }
+        let given = self.given_state.as_ref().map(|given| (given.state, given.mark));
+        let tracked = match given {
+            Some((Known::Known(state), _)) => self.world.connections.take(packet, state, now),
             _ => self.world.connections.track(packet, now, hook == Hook::Prerouting),
         };
         self.trip.tracked = Some(tracked);
@@ -361,13 +370,11 @@ impl Way<'_> {
             if entry.helper.is_none() && link.state == CtState::New {
                 entry.helper = self.trip.helper.take();
             }
-            if let (true, Known::Known(mark)) = (self.given_state, packet.context.conntrack.mark) {
+            if let Some((_, Known::Known(mark))) = given {
                 entry.mark = mark;
             }
         }
-        if !self.given_state {
-            self.describe();
-        }
+        self.describe();
         if self.trip.record
             && let Known::Known(state) = self.trip.packet.context.conntrack.state
         {
@@ -375,13 +382,16 @@ impl Way<'_> {
         }
     }
 
+    /// What the matches are told of the connection; nothing of it before it is tracked.
     fn describe(&mut self) {
-        if let Some(tracked) = self.trip.tracked
-            && !self.given_state
-        {
-            let seen = self.world.connections.describe(tracked, self.world.time);
-            self.trip.packet.context.conntrack = seen;
-        }
+        let seen = match (self.trip.tracked, &self.given_state) {
+            (Some(_), Some(given)) => given.clone(),
+            (tracked, _) => {
+                let tracked = tracked.unwrap_or(Tracked::Without(CtState::Invalid));
+                self.world.connections.describe(tracked, self.world.time)
+            }
+        };
+        self.trip.packet.context.conntrack = seen;
     }
 
     /// `net/netfilter/nf_nat_core.c:nf_nat_inet_fn`: only a connection's first packet sees the table.

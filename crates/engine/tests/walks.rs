@@ -3,8 +3,11 @@
 
 mod common;
 
-use common::{engine, topology};
-use oxtables_engine::{Arrival, Destination, Done, End, Outcome, Step, Walk};
+use common::ruleset;
+use oxtables_base::Family;
+use oxtables_engine::{
+    Arrival, Destination, Done, End, Engine, Options, Outcome, Step, Topology, Walk,
+};
 use oxtables_packet::build::{Ip, Tcp, Transport};
 use oxtables_packet::{IfName, Moment, Packet};
 
@@ -14,6 +17,25 @@ fn tcp(src: &str, dst: &str, dport: u16) -> Packet {
     let ip = Ip::new(src.parse().unwrap(), dst.parse().unwrap());
     let tcp = Tcp { sport: 40000, dport, flags: 2, window: 1000, ..Tcp::default() };
     Packet::build(&ip, &Transport::Tcp(tcp), b"").unwrap()
+}
+
+/// eth0 203.0.113.1, eth1 10.0.0.1.
+fn topology() -> Topology {
+    let mut topology = Topology::with_loopback();
+    for (name, address, prefix) in [
+        ("eth0", "203.0.113.1", 24),
+        ("eth0", "203.0.113.10", 24),
+        ("eth0", "2001:db8:1::1", 64),
+        ("eth1", "10.0.0.1", 24),
+        ("eth1", "2001:db8:2::1", 64),
+    ] {
+        topology.address(IfName::new(name.as_bytes()).unwrap(), address.parse().unwrap(), prefix);
+    }
+    topology
+}
+
+fn engine(text: &str, topology: Topology) -> Engine {
+    Engine::new(&[ruleset(Family::Ip4, text)], topology, Options::default()).unwrap()
 }
 
 fn by(name: &str) -> Arrival {

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -29,6 +29,85 @@ impl Sender {
         let to = SocketAddr::new(to, 0);
         rustix::net::sendto(&self.fd, packet, SendFlags::empty(), &to)?;
         Ok(())
+    }
+}
+
+/// Both ends of a cable in one: sends frames as they are by one interface, and sees those that come in by it. Needs
+/// `CAP_NET_RAW` in the network namespace.
+#[derive(Debug)]
+pub struct Wire {
+    fd: OwnedFd,
+    buf: Vec<u8>,
+}
+
+impl Wire {
+    /// A socket on the interface with this index, in the calling thread's network namespace.
+    pub fn open(index: u32) -> io::Result<Self> {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let (family, kind) = (AddressFamily::PACKET, SocketType::RAW);
+        let fd = rustix::net::socket_with(family, kind, flags, Some(eth::ALL))?;
+        // SAFETY: sockaddr_ll is integers only, for which zero is a value.
+        let mut address: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
+        address.sll_family = u16::try_from(libc::AF_PACKET).map_err(io::Error::other)?;
+        // linux/if_ether.h: ETH_P_ALL is 3.
+        address.sll_protocol = 3u16.to_be();
+        address.sll_ifindex = i32::try_from(index).map_err(io::Error::other)?;
+        let len = u32::try_from(size_of::<libc::sockaddr_ll>()).map_err(io::Error::other)?;
+        // SAFETY: the pointer is to a live sockaddr_ll of that length.
+        match unsafe { libc::bind(fd.as_raw_fd(), (&raw const address).cast(), len) } {
+            0 => Ok(Self { fd, buf: vec![0; 65_536] }),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+
+    /// Sends a frame, from its destination address on.
+    pub fn send(&self, frame: &[u8]) -> io::Result<()> {
+        rustix::net::send(&self.fd, frame, SendFlags::empty())?;
+        Ok(())
+    }
+
+    /// The next frame that came in; `None` if there is none now.
+    pub fn received(&mut self) -> io::Result<Option<&[u8]>> {
+        let len = receive(&self.fd, &mut self.buf)?;
+        Ok(len.and_then(|len| self.buf.get(..len)))
+    }
+}
+
+/// Sees the packets of one protocol that are delivered to this host, IPv4 with their IP header. Needs `CAP_NET_RAW` in
+/// the network namespace.
+#[derive(Debug)]
+pub struct Delivered {
+    fd: OwnedFd,
+    buf: Vec<u8>,
+}
+
+impl Delivered {
+    /// A socket for a protocol of IPv4 (1 to 254), in the calling thread's network namespace.
+    pub fn open(protocol: u8) -> io::Result<Self> {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let (family, kind) = (AddressFamily::INET, SocketType::RAW);
+        let protocol = std::num::NonZeroU32::new(protocol.into())
+            .map(rustix::net::Protocol::from_raw)
+            .ok_or(io::ErrorKind::InvalidInput)?;
+        let fd = rustix::net::socket_with(family, kind, flags, Some(protocol))?;
+        Ok(Self { fd, buf: vec![0; 65_536] })
+    }
+
+    /// The next packet that was delivered; `None` if there is none now.
+    pub fn received(&mut self) -> io::Result<Option<&[u8]>> {
+        let len = receive(&self.fd, &mut self.buf)?;
+        Ok(len.and_then(|len| self.buf.get(..len)))
+    }
+}
+
+fn receive(fd: &OwnedFd, buf: &mut [u8]) -> io::Result<Option<usize>> {
+    loop {
+        match rustix::net::recv(fd, &mut *buf, RecvFlags::empty()) {
+            Ok((len, _)) => return Ok(Some(len)),
+            Err(Errno::AGAIN) => return Ok(None),
+            Err(Errno::INTR) => {}
+            Err(e) => return Err(e.into()),
+        }
     }
 }
 

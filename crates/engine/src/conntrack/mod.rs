@@ -196,7 +196,7 @@ impl Connections {
                 if sound { entry.datagram(now) } else { tcp::Judged::Invalid }
             }
             proto::UDPLITE => {
-                let sound = udplite_is_sound(packet) && (!verify || checksum_is_right(packet));
+                let sound = udplite_is_sound(packet, verify);
                 if sound { entry.datagram(now) } else { tcp::Judged::Invalid }
             }
             proto::ICMP | proto::ICMPV6 => {
@@ -282,6 +282,15 @@ impl Connections {
     pub(crate) fn forget_unconfirmed(&mut self, id: u32) {
         if self.entries.get(&id).is_some_and(|e| e.status & ct_status::CONFIRMED == 0) {
             self.entries.remove(&id);
+        }
+    }
+
+    /// The connection was refused with a reset (`nf_conntrack_core.c:nf_conntrack_set_closing`).
+    pub(crate) fn close(&mut self, id: u32, now: u64) {
+        if let Some(entry) = self.entries.get_mut(&id)
+            && let Some(tcp) = &mut entry.tcp
+        {
+            entry.expires = now.saturating_add(u64::from(tcp.close()) * SECOND);
         }
     }
 
@@ -395,32 +404,38 @@ fn udp_is_sound(packet: &Packet) -> bool {
 }
 
 /// `udplite_error`: the coverage, and a checksum that must be there.
-fn udplite_is_sound(packet: &Packet) -> bool {
+///
+/// The kernel asks for the checksum with UDP's number in the pseudo header, so that a right one is wrong to it unless the
+/// hardware vouched for it: seen in 6.18, and kept.
+fn udplite_is_sound(packet: &Packet, verify: bool) -> bool {
     let Some((_, at)) = tuple::transport(packet) else { return false };
     let Ok([_, _, _, _, a, b, c, d]) = packet.array_at(at) else { return false };
     let (coverage, len) =
         (usize::from(u16::from_be_bytes([a, b])), packet.total_len().saturating_sub(at));
     let coverage = if coverage == 0 { len } else { coverage };
-    coverage >= 8 && coverage <= len && [c, d] != [0, 0]
+    let sound = coverage >= 8 && coverage <= len && [c, d] != [0, 0];
+    sound && (!verify || sums_up(packet, at, coverage, Some(proto::UDP)))
 }
 
 /// `nf_checksum` of a whole transport header. What the capture does not have is taken for right.
 pub(crate) fn checksum_is_right(packet: &Packet) -> bool {
     let Some((protocol, at)) = tuple::transport(packet) else { return true };
-    let Some(len) = packet.total_len().checked_sub(at) else { return true };
-    let Ok(bytes) = packet.bytes_at(at, len) else { return true };
+    let len = packet.total_len().saturating_sub(at);
     let pseudo = match protocol {
         // UDP without a checksum.
-        proto::UDP if bytes.get(6..8) == Some(&[0, 0]) => return true,
-        proto::TCP | proto::UDP | proto::ICMPV6 => true,
-        proto::ICMP => false,
+        proto::UDP if packet.array_at(at + 6) == Ok([0, 0]) => return true,
+        proto::TCP | proto::UDP | proto::ICMPV6 => Some(protocol),
+        proto::ICMP => None,
         _ => return true,
     };
-    let Ok(stated) = u32::try_from(len) else { return true };
-    let pseudo = match pseudo {
-        true => pseudo_header_sum(packet.src(), packet.dst(), protocol, stated),
-        false => 0,
-    };
+    sums_up(packet, at, len, pseudo)
+}
+
+/// Whether `len` bytes from `at`, with the pseudo header of a protocol, sum up to all ones.
+fn sums_up(packet: &Packet, at: usize, len: usize, pseudo: Option<u8>) -> bool {
+    let Ok(bytes) = packet.bytes_at(at, len) else { return true };
+    let stated = u32::try_from(packet.total_len().saturating_sub(at)).unwrap_or(0);
+    let pseudo = pseudo.map_or(0, |p| pseudo_header_sum(packet.src(), packet.dst(), p, stated));
     let sum = u32::from(!checksum(bytes)) + u32::from(pseudo);
     (sum & 0xffff) + (sum >> 16) == 0xffff
 }

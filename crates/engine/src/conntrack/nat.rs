@@ -185,6 +185,16 @@ impl Connections {
     ) -> Result<(), Missing> {
         let Some(entry) = self.get(link.id) else { return Ok(()) };
         let manip = manip(hook);
+        let error = link.state == CtState::Related
+            && matches!(packet.protocol(), Some(proto::ICMP | proto::ICMPV6));
+        if error && is_redirect(packet) {
+            // Where addresses are translated a redirect would mislead.
+            let (done, any) =
+                (SRC_NAT_DONE | DST_NAT_DONE, ct_status::SRC_NAT | ct_status::DST_NAT);
+            if entry.status & done != done || entry.status & any != 0 {
+                return Err(Missing::Malformed);
+            }
+        }
         let bit = match link.direction {
             Direction::Original => manip.bit(),
             Direction::Reply => manip.other().bit(),
@@ -197,8 +207,6 @@ impl Connections {
             Direction::Reply => entry.original,
         };
         let Some(target) = tuple::inverted(&there) else { return Ok(()) };
-        let error = link.state == CtState::Related
-            && matches!(packet.protocol(), Some(proto::ICMP | proto::ICMPV6));
         if error {
             quoted(packet, &there, manip.other())?;
             return match manip {
@@ -208,6 +216,11 @@ impl Connections {
         }
         rewrite(packet, &target, manip)
     }
+}
+
+fn is_redirect(packet: &Packet) -> bool {
+    packet.icmp().is_ok_and(|icmp| icmp.kind == 5)
+        || packet.icmpv6().is_ok_and(|icmp| icmp.kind == 137)
 }
 
 /// `nf_nat_manip_pkt`.

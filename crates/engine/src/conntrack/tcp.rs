@@ -314,6 +314,12 @@ impl Tcp {
         if at == 0 { first } else { second }
     }
 
+    /// `nf_conntrack_tcp_set_closing`: the state, and the seconds it lasts.
+    pub(crate) fn close(&mut self) -> u32 {
+        self.state = State::Close;
+        timeout(State::Close)
+    }
+
     /// Whether both ends are through with it.
     pub(crate) fn is_closed(&self) -> bool {
         matches!(self.state, State::TimeWait | State::Close)
