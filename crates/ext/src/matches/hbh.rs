@@ -1,21 +1,27 @@
 //! The hop-by-hop options of IPv6 (kernel `net/ipv6/netfilter/ip6t_hbh.c:hbh_mt6`).
 
-use crate::matches::ipv6_options::{HeaderOptions, OptionList};
+use crate::matches::ipv6_options::{Header, HeaderOptions, OptionList};
 use crate::*;
 use oxtables_packet::exthdr;
 
-const LEN: Opt<Neg<u32>> = Opt::neg("hbh-len", "bytes of the header").within(0, 0xffff_ffff);
-const OPTIONS: Opt<OptionList> =
-    Opt::new("hbh-opts", "the header begins with these options, in this order");
-
 /// `-m hbh`.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct Hbh(HeaderOptions);
+pub type Hbh = HeaderOptions<HopByHop>;
 
-impl Extension for Hbh {
+/// The header of the hop-by-hop options.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct HopByHop;
+
+impl Header for HopByHop {
+    const LEN: Opt<Neg<u32>> = Opt::neg("hbh-len", "bytes of the header").within(0, 0xffff_ffff);
+    const OPTIONS: Opt<OptionList<Self>> =
+        Opt::new("hbh-opts", "the header begins with these options, in this order");
+    const NUMBER: u8 = exthdr::HOP;
+    const BAD_TYPE: &'static str = "hbh: no valid digits in opt `%'";
+    const BAD_LENGTH: &'static str = "hbh: no valid digits in length `%'";
+    const TRAILING: &'static str = "hbh: error parsing length `%'";
     const SPEC: Spec = Spec {
         families: Families::Ip6,
-        options: &[LEN.def(), OPTIONS.def()],
+        options: &[Self::LEN.def(), Self::OPTIONS.def()],
         revisions: &[Revision::new(0, 40)],
         doc: "matches the hop-by-hop options of an IPv6 packet",
         cases: &[
@@ -33,36 +39,4 @@ impl Extension for Hbh {
         ],
         ..Spec::named("hbh")
     };
-
-    fn parse(args: &Args<'_>, cx: &ParseCx<'_>) -> Result<Self, ArgError> {
-        let (len, options) = (args.get_neg(&LEN, cx)?, args.get(&OPTIONS, cx)?);
-        Ok(Self(HeaderOptions { len, options }))
-    }
-
-    fn save(&self, w: &mut ArgWriter<'_>) {
-        w.neg_if(&LEN, self.0.len.as_ref());
-        w.opt_if(&OPTIONS, self.0.options.as_ref());
-    }
-
-    fn list(&self, w: &mut ListWriter<'_>) {
-        self.0.list(w, "hbh");
-    }
-
-    fn encode(&self, _rev: u8, _family: Family, out: &mut Vec<u8>) {
-        self.0.encode(out);
-    }
-
-    fn decode(_rev: u8, _cx: &DecodeCx<'_>, bytes: &[u8]) -> Result<Self, DecodeError> {
-        HeaderOptions::decode(bytes).map(Self)
-    }
-
-    fn view(&self) -> View {
-        View::Opaque(Class::Packet)
-    }
-}
-
-impl Match for Hbh {
-    fn test(&self, packet: &Packet, _cx: &Context) -> Truth {
-        self.0.test(packet, exthdr::HOP)
-    }
 }

@@ -4,10 +4,11 @@ use crate::abi::{self, abi};
 use crate::*;
 use oxtables_wire::nft::cond::{Cond, Load, Op};
 use oxtables_wire::nft::expr::{Base, CmpOp};
+use std::marker::PhantomData;
 
 /// How it compares.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(super) enum Mode {
+enum Mode {
     /// Equal.
     Eq,
     /// Not equal.
@@ -18,57 +19,82 @@ pub(super) enum Mode {
     Gt,
 }
 
+/// The byte that is compared.
+pub trait Byte: Copy + Eq + Hash + Debug + 'static {
+    /// The description of the match.
+    const SPEC: Spec;
+    /// Its options.
+    const OPTIONS: Options;
+    /// Upstream's sentence when none of them is given.
+    const MISSING: &'static str;
+    /// Its name in listings.
+    const LISTED: &'static str;
+    /// Where it is in the IP header.
+    const AT: u32;
+}
+
 /// A comparison with a number of hops.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(super) struct Hops {
-    pub(super) mode: Mode,
-    pub(super) count: u8,
+pub struct Hops<B> {
+    mode: Mode,
+    count: u8,
+    byte: PhantomData<B>,
 }
 
 /// The three options of one family.
-pub(super) struct Options {
+pub struct Options {
     pub(super) lt: Opt<u8>,
     pub(super) gt: Opt<u8>,
     pub(super) eq: Opt<Neg<u8>>,
 }
 
-impl Hops {
-    /// The comparison given; `None` when none is.
-    pub(super) fn parse(
-        args: &Args<'_>,
-        cx: &ParseCx<'_>,
-        options: &Options,
-    ) -> Result<Option<Self>, ArgError> {
-        if let Some(Neg { not, value }) = args.get_neg(&options.eq, cx)? {
-            return Ok(Some(Self { mode: if not { Mode::Ne } else { Mode::Eq }, count: value }));
+impl Options {
+    /// The declarations, in the order help shows them.
+    pub(super) const fn defs(&self) -> [OptDef; 3] {
+        [self.lt.def(), self.gt.def(), self.eq.def()]
+    }
+}
+
+impl<B: Byte> Hops<B> {
+    const fn new(mode: Mode, count: u8) -> Self {
+        Self { mode, count, byte: PhantomData }
+    }
+}
+
+impl<B: Byte> Extension for Hops<B> {
+    const SPEC: Spec = B::SPEC;
+
+    fn parse(args: &Args<'_>, cx: &ParseCx<'_>) -> Result<Self, ArgError> {
+        let Options { lt, gt, eq } = B::OPTIONS;
+        if let Some(Neg { not, value }) = args.get_neg(&eq, cx)? {
+            return Ok(Self::new(if not { Mode::Ne } else { Mode::Eq }, value));
         }
-        let lt = args.get(&options.lt, cx)?.map(|count| Self { mode: Mode::Lt, count });
-        let gt = args.get(&options.gt, cx)?.map(|count| Self { mode: Mode::Gt, count });
-        Ok(lt.or(gt))
+        let lt = args.get(&lt, cx)?.map(|count| Self::new(Mode::Lt, count));
+        let gt = args.get(&gt, cx)?.map(|count| Self::new(Mode::Gt, count));
+        lt.or(gt).ok_or(ArgError::own(B::SPEC.name, B::MISSING))
     }
 
-    pub(super) fn save(self, w: &mut ArgWriter<'_>, options: &Options) {
+    fn save(&self, w: &mut ArgWriter<'_>) {
         match self.mode {
-            Mode::Eq | Mode::Ne => {
-                w.neg(&options.eq, &Neg { not: self.mode == Mode::Ne, value: self.count });
-            }
-            Mode::Lt => w.opt(&options.lt, &self.count),
-            Mode::Gt => w.opt(&options.gt, &self.count),
+            Mode::Eq => w.neg(&B::OPTIONS.eq, &Neg::plain(self.count)),
+            Mode::Ne => w.neg(&B::OPTIONS.eq, &Neg { not: true, value: self.count }),
+            Mode::Lt => w.opt(&B::OPTIONS.lt, &self.count),
+            Mode::Gt => w.opt(&B::OPTIONS.gt, &self.count),
         }
     }
 
-    /// ` TTL match TTL == 64`, `name` being `TTL` or `HL`.
-    pub(super) fn list(self, w: &mut ListWriter<'_>, name: &str) {
+    /// ` TTL match TTL == 64`
+    fn list(&self, w: &mut ListWriter<'_>) {
         let sign = match self.mode {
             Mode::Eq => "==",
             Mode::Ne => "!=",
             Mode::Lt => "<",
             Mode::Gt => ">",
         };
-        w.word(name).word("match").word(name).word(sign).raw(" ").number(self.count);
+        w.word(B::LISTED).word("match").word(B::LISTED).word(sign).raw(" ").number(self.count);
     }
 
-    pub(super) fn encode(self, out: &mut Vec<u8>) {
+    fn encode(&self, _rev: u8, _family: Family, out: &mut Vec<u8>) {
         let mode = match self.mode {
             Mode::Eq => 0,
             Mode::Ne => 1,
@@ -79,7 +105,7 @@ impl Hops {
         out.extend_from_slice(&[0; 6]);
     }
 
-    pub(super) fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+    fn decode(_rev: u8, _cx: &DecodeCx<'_>, bytes: &[u8]) -> Result<Self, DecodeError> {
         let raw: IptTtlInfo = abi::read(bytes)?;
         let mode = match raw.mode {
             0 => Mode::Eq,
@@ -88,18 +114,17 @@ impl Hops {
             3 => Mode::Gt,
             _ => return Err(DecodeError::Unknown),
         };
-        Ok(Self { mode, count: raw.ttl })
+        Ok(Self::new(mode, raw.ttl))
     }
 
-    /// Reads a native comparison of the byte at `at` of the IP header.
-    pub(super) fn raise(item: &Item<'_>, at: u32) -> Option<Self> {
+    fn raise(items: &[Item<'_>], _cx: &NativeCx) -> Option<(Self, usize)> {
         let Item::Cond(Cond {
             load: Load::Payload { base: Base::Network, offset, len: 1 },
             mask: None,
             op: Op::Cmp(op),
             lo: &[n],
             ..
-        }) = *item
+        }) = *items.first()?
         else {
             return None;
         };
@@ -111,10 +136,10 @@ impl Hops {
             CmpOp::Lte => (Mode::Lt, n.checked_add(1)?),
             CmpOp::Gte => (Mode::Gt, n.checked_sub(1)?),
         };
-        (offset == at).then_some(Self { mode, count })
+        (offset == B::AT).then_some((Self::new(mode, count), 1))
     }
 
-    pub(super) fn view(self) -> View {
+    fn view(&self) -> View {
         let n = u32::from(self.count);
         // "Less than 0" and "greater than 255" are nothing: all, turned round.
         let (range, not) = match self.mode {
@@ -127,8 +152,10 @@ impl Hops {
         let clause = Clause { field: Field::Ttl, mask: 0xff, lo, hi, not: not || range.is_none() };
         View::Clauses(smallvec::smallvec![clause])
     }
+}
 
-    pub(super) fn test(self, packet: &Packet) -> Truth {
+impl<B: Byte> Match for Hops<B> {
+    fn test(&self, packet: &Packet, _cx: &Context) -> Truth {
         let have = packet.ttl();
         match self.mode {
             Mode::Eq => have == self.count,

@@ -1,16 +1,45 @@
 //! The type and code of an ICMP message (kernel `net/netfilter/xt_tcpudp.c:icmp_match`).
 
-use crate::matches::icmp_types::{Row, TypeCode, Types};
+use crate::matches::icmp_types::{OfType, Row, TypeCode, Types};
 use crate::*;
+use oxtables_packet::Missing;
 
-const TYPE: Opt<Neg<TypeCode<Names>>> =
-    Opt::neg("icmp-type", "the message's type, and code where one is given").required();
+/// `-m icmp`.
+pub type Icmp = OfType<Names>;
 
 /// The names of ICMP messages.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Names;
 
 impl Types for Names {
+    const SPEC: Spec = Spec {
+        families: Families::Ip4,
+        implied_by: &[Self::PROTOCOL],
+        options: &[Self::TYPE.def()],
+        revisions: &[Revision::new(0, 8)],
+        doc: "matches the type and code of an ICMP message",
+        cases: &[
+            ("-p icmp --icmp-type 8", Some("--icmp-type 8")),
+            ("-p icmp ! --icmp-type host-unreach", Some("! --icmp-type 3/1")),
+            ("-p icmp --icmp-type PING", Some("--icmp-type 8")),
+            ("-p icmp --icmp-type 255", Some("--icmp-type any")),
+            ("-p icmp --icmp-type 255/255", Some("--icmp-type 255/255")),
+            ("-p icmp --icmp-type 0x8/0", Some("--icmp-type 8/0")),
+            ("-p icmp --icmp-type echo", None),
+            ("-p icmp --icmp-type 256", None),
+            ("-p icmp --icmp-type 8/1:3", Some("--icmp-type 8/1:3")),
+            ("-p icmp --icmp-type 255/0:255", Some("--icmp-type any")),
+            ("-p icmp --icmp-type 8/3:1", None),
+            ("-p icmp --icmp-type 8/", None),
+            ("-p icmp --icmp-type 8:9", None),
+            ("-p icmp", None),
+        ],
+        ..Spec::named("icmp")
+    };
+    const TYPE: Opt<Neg<TypeCode<Self>>> =
+        Opt::neg("icmp-type", "the message's type, and code where one is given").required();
+    const PROTOCOL: u8 = 1;
+    const LISTED: &'static str = "icmp";
     const NAMES: &'static [Row] = &[
         ("any", 255, None),
         ("echo-reply", 0, None),
@@ -60,77 +89,8 @@ impl Types for Names {
     const UNKNOWN_TYPE: &'static str = "Unknown ICMP type `%'";
     const UNKNOWN_CODE: &'static str = "Unknown ICMP code `%'";
     const NO_RANGE: &'static str = "ICMP type range not supported";
-}
 
-/// `-m icmp`.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct Icmp(Neg<TypeCode<Names>>);
-
-impl Extension for Icmp {
-    const SPEC: Spec = Spec {
-        families: Families::Ip4,
-        implied_by: &[1],
-        options: &[TYPE.def()],
-        revisions: &[Revision::new(0, 8)],
-        doc: "matches the type and code of an ICMP message",
-        cases: &[
-            ("-p icmp --icmp-type 8", Some("--icmp-type 8")),
-            ("-p icmp ! --icmp-type host-unreach", Some("! --icmp-type 3/1")),
-            ("-p icmp --icmp-type PING", Some("--icmp-type 8")),
-            ("-p icmp --icmp-type 255", Some("--icmp-type any")),
-            ("-p icmp --icmp-type 255/255", Some("--icmp-type 255/255")),
-            ("-p icmp --icmp-type 0x8/0", Some("--icmp-type 8/0")),
-            ("-p icmp --icmp-type echo", None),
-            ("-p icmp --icmp-type 256", None),
-            ("-p icmp --icmp-type 8/1:3", Some("--icmp-type 8/1:3")),
-            ("-p icmp --icmp-type 255/0:255", Some("--icmp-type any")),
-            ("-p icmp --icmp-type 8/3:1", None),
-            ("-p icmp --icmp-type 8/", None),
-            ("-p icmp --icmp-type 8:9", None),
-            ("-p icmp", None),
-        ],
-        ..Spec::named("icmp")
-    };
-
-    fn parse(args: &Args<'_>, cx: &ParseCx<'_>) -> Result<Self, ArgError> {
-        args.need_neg(&TYPE, cx).map(Self)
-    }
-
-    fn save(&self, w: &mut ArgWriter<'_>) {
-        w.neg(&TYPE, &self.0);
-    }
-
-    fn list(&self, w: &mut ListWriter<'_>) {
-        w.word("icmp");
-        self.0.value.list(w, self.0.not);
-    }
-
-    fn encode(&self, _rev: u8, _family: Family, out: &mut Vec<u8>) {
-        self.0.value.encode(self.0.not, out);
-    }
-
-    fn decode(_rev: u8, _cx: &DecodeCx<'_>, bytes: &[u8]) -> Result<Self, DecodeError> {
-        TypeCode::decode(bytes).map(Self)
-    }
-
-    fn raise(items: &[Item<'_>], cx: &NativeCx) -> Option<(Self, usize)> {
-        if cx.proto != Some(Neg::plain(1)) {
-            return None;
-        }
-        TypeCode::raise(items.first()?).map(|t| (Self(t), 1))
-    }
-
-    fn view(&self) -> View {
-        View::Clauses(smallvec::smallvec![self.0.value.clause(self.0.not)])
-    }
-}
-
-impl Match for Icmp {
-    /// A later fragment never matches, a header cut short is dropped on the spot.
-    fn test(&self, packet: &Packet, _cx: &Context) -> Truth {
-        match packet.icmp() {
-            Ok(icmp) => (self.0.value.fits(icmp.kind, icmp.code) != self.0.not).into(),
-            Err(missing) => missing.truth(),
-        }
+    fn message(packet: &Packet) -> Result<(u8, u8), Missing> {
+        packet.icmp().map(|message| (message.kind, message.code))
     }
 }

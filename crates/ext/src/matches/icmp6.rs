@@ -1,16 +1,39 @@
 //! The type and code of an ICMPv6 message (kernel `net/netfilter/xt_tcpudp.c:icmp6_match`).
 
-use crate::matches::icmp_types::{Row, TypeCode, Types};
+use crate::matches::icmp_types::{OfType, Row, TypeCode, Types};
 use crate::*;
+use oxtables_packet::Missing;
 
-const TYPE: Opt<Neg<TypeCode<Names>>> =
-    Opt::neg("icmpv6-type", "the message's type, and code where one is given").required();
+/// `-m icmp6`.
+pub type Icmp6 = OfType<Names>;
 
 /// The names of ICMPv6 messages.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Names;
 
 impl Types for Names {
+    const SPEC: Spec = Spec {
+        families: Families::Ip6,
+        implied_by: &[Self::PROTOCOL],
+        options: &[Self::TYPE.def()],
+        revisions: &[Revision::new(0, 8)],
+        doc: "matches the type and code of an ICMPv6 message",
+        cases: &[
+            ("-p icmpv6 --icmpv6-type 128", Some("--icmpv6-type 128")),
+            ("-p icmpv6 ! --icmpv6-type bad-header", Some("! --icmpv6-type 4/0")),
+            ("-p icmpv6 --icmpv6-type 255", Some("--icmpv6-type 255")),
+            ("-p icmpv6 --icmpv6-type 1/3", Some("--icmpv6-type 1/3")),
+            ("-p icmpv6 --icmpv6-type neigh", None),
+            ("-p icmpv6 --icmpv6-type any", None),
+            ("-p icmpv6 --icmpv6-type 1/256", None),
+            ("-p icmpv6", None),
+        ],
+        ..Spec::named("icmp6")
+    };
+    const TYPE: Opt<Neg<TypeCode<Self>>> =
+        Opt::neg("icmpv6-type", "the message's type, and code where one is given").required();
+    const PROTOCOL: u8 = 58;
+    const LISTED: &'static str = "ipv6-icmp";
     const NAMES: &'static [Row] = &[
         ("destination-unreachable", 1, None),
         ("no-route", 1, Some(0)),
@@ -50,71 +73,8 @@ impl Types for Names {
     const UNKNOWN_TYPE: &'static str = "Unknown ICMPv6 type `%'";
     const UNKNOWN_CODE: &'static str = "Unknown ICMPv6 code `%'";
     const NO_RANGE: &'static str = "ICMPv6 type range not supported";
-}
 
-/// `-m icmp6`.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct Icmp6(Neg<TypeCode<Names>>);
-
-impl Extension for Icmp6 {
-    const SPEC: Spec = Spec {
-        families: Families::Ip6,
-        implied_by: &[58],
-        options: &[TYPE.def()],
-        revisions: &[Revision::new(0, 8)],
-        doc: "matches the type and code of an ICMPv6 message",
-        cases: &[
-            ("-p icmpv6 --icmpv6-type 128", Some("--icmpv6-type 128")),
-            ("-p icmpv6 ! --icmpv6-type bad-header", Some("! --icmpv6-type 4/0")),
-            ("-p icmpv6 --icmpv6-type 255", Some("--icmpv6-type 255")),
-            ("-p icmpv6 --icmpv6-type 1/3", Some("--icmpv6-type 1/3")),
-            ("-p icmpv6 --icmpv6-type neigh", None),
-            ("-p icmpv6 --icmpv6-type any", None),
-            ("-p icmpv6 --icmpv6-type 1/256", None),
-            ("-p icmpv6", None),
-        ],
-        ..Spec::named("icmp6")
-    };
-
-    fn parse(args: &Args<'_>, cx: &ParseCx<'_>) -> Result<Self, ArgError> {
-        args.need_neg(&TYPE, cx).map(Self)
-    }
-
-    fn save(&self, w: &mut ArgWriter<'_>) {
-        w.neg(&TYPE, &self.0);
-    }
-
-    fn list(&self, w: &mut ListWriter<'_>) {
-        w.word("ipv6-icmp");
-        self.0.value.list(w, self.0.not);
-    }
-
-    fn encode(&self, _rev: u8, _family: Family, out: &mut Vec<u8>) {
-        self.0.value.encode(self.0.not, out);
-    }
-
-    fn decode(_rev: u8, _cx: &DecodeCx<'_>, bytes: &[u8]) -> Result<Self, DecodeError> {
-        TypeCode::decode(bytes).map(Self)
-    }
-
-    fn raise(items: &[Item<'_>], cx: &NativeCx) -> Option<(Self, usize)> {
-        if cx.proto != Some(Neg::plain(58)) {
-            return None;
-        }
-        TypeCode::raise(items.first()?).map(|t| (Self(t), 1))
-    }
-
-    fn view(&self) -> View {
-        View::Clauses(smallvec::smallvec![self.0.value.clause(self.0.not)])
-    }
-}
-
-impl Match for Icmp6 {
-    /// A later fragment never matches, a header cut short is dropped on the spot.
-    fn test(&self, packet: &Packet, _cx: &Context) -> Truth {
-        match packet.icmpv6() {
-            Ok(icmp) => (self.0.value.fits(icmp.kind, icmp.code) != self.0.not).into(),
-            Err(missing) => missing.truth(),
-        }
+    fn message(packet: &Packet) -> Result<(u8, u8), Missing> {
+        packet.icmpv6().map(|message| (message.kind, message.code))
     }
 }

@@ -5,18 +5,24 @@ use crate::value::NumRange;
 use crate::*;
 use oxtables_base::number;
 use oxtables_base::sample::Rng;
+use oxtables_packet::Missing;
 use oxtables_wire::nft::cond::{Cond, Load, Op};
 use oxtables_wire::nft::expr::Base;
-use std::fmt::Debug;
 use std::marker::PhantomData;
 
 /// A name, its type, and its code (`None`: all).
 pub(super) type Row = (&'static str, u8, Option<u8>);
 
 /// The names one family has, and how upstream speaks of them.
-pub(super) trait Types:
-    Clone + Copy + PartialEq + Eq + std::hash::Hash + Debug + 'static
-{
+pub trait Types: Copy + Eq + Hash + Debug + 'static {
+    /// The description of the match.
+    const SPEC: Spec;
+    /// Its option.
+    const TYPE: Opt<Neg<TypeCode<Self>>>;
+    /// The protocol of the messages.
+    const PROTOCOL: u8;
+    /// The protocol's name in listings.
+    const LISTED: &'static str;
     /// The names; the first one of a type and code is the one listed.
     const NAMES: &'static [Row];
     /// Whether type 255 stands for all messages.
@@ -29,13 +35,23 @@ pub(super) trait Types:
     const UNKNOWN_CODE: &'static str;
     /// `ICMP type range not supported`.
     const NO_RANGE: &'static str;
+
+    /// The message's type and code.
+    ///
+    /// # Errors
+    /// When the packet is none, or cut short.
+    fn message(packet: &Packet) -> Result<(u8, u8), Missing>;
 }
+
+/// The match of one family.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct OfType<T>(Neg<TypeCode<T>>);
 
 /// A type, and codes from one to another.
 ///
 /// COMPAT: upstream reads `8/1:3` and saves it as `8/1`; here the range is written out.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(super) struct TypeCode<T> {
+pub struct TypeCode<T> {
     /// The type.
     kind: u8,
     /// The codes.
@@ -82,13 +98,13 @@ impl<T: Types> TypeCode<T> {
     /// Whether a message of `kind` and `code` is meant, before inversion.
     ///
     /// Type 255 stands for all even beside a code: `xt_tcpudp.c:icmp_type_code_match`.
-    pub(super) fn fits(&self, kind: u8, code: u8) -> bool {
+    fn fits(&self, kind: u8, code: u8) -> bool {
         let any = T::ANY && self.kind == 255;
         any || (self.kind == kind && self.codes.contains(code))
     }
 
     /// The words of `-L` after the blank, `not` being the sign.
-    pub(super) fn list(&self, w: &mut ListWriter<'_>, not: bool) {
+    fn list(&self, w: &mut ListWriter<'_>, not: bool) {
         w.raw(if not { " !" } else { "" });
         if let Some(name) = self.name().filter(|_| !w.numeric) {
             w.raw(if not { "" } else { " " }).raw(name);
@@ -104,14 +120,14 @@ impl<T: Types> TypeCode<T> {
     }
 
     /// Appends `struct ipt_icmp`, which `struct ip6t_icmp` equals, padded to 8.
-    pub(super) fn encode(&self, not: bool, out: &mut Vec<u8>) {
+    fn encode(&self, not: bool, out: &mut Vec<u8>) {
         let code = [self.codes.lo, self.codes.hi];
         abi::push(out, IptIcmp { kind: self.kind, code, invflags: not.into() });
         out.extend_from_slice(&[0; 4]);
     }
 
     /// The inverse of [`Self::encode`].
-    pub(super) fn decode(bytes: &[u8]) -> Result<Neg<Self>, DecodeError> {
+    fn decode(bytes: &[u8]) -> Result<Neg<Self>, DecodeError> {
         let raw: IptIcmp = abi::read(bytes)?;
         let [lo, hi] = raw.code;
         if lo > hi {
@@ -125,7 +141,7 @@ impl<T: Types> TypeCode<T> {
     ///
     /// COMPAT: upstream shows `icmp type 255` as `any`, a code alone as type 255 with that code,
     /// and `!=` as `==`; what cannot be said is left foreign here.
-    pub(super) fn raise(item: &Item<'_>) -> Option<Neg<Self>> {
+    fn raise(item: &Item<'_>) -> Option<Neg<Self>> {
         let Item::Cond(Cond {
             load: Load::Payload { base: Base::Transport, offset: 0, .. },
             mask: None,
@@ -150,7 +166,7 @@ impl<T: Types> TypeCode<T> {
     }
 
     /// The condition as a clause.
-    pub(super) fn clause(&self, not: bool) -> Clause {
+    fn clause(&self, not: bool) -> Clause {
         let with = |code: u8| u32::from(self.kind) << 8 | u32::from(code);
         let (mask, lo, hi) = match self.codes {
             _ if T::ANY && self.kind == 255 => (0, 0, 0),
@@ -208,6 +224,52 @@ impl<T: Types> Value for TypeCode<T> {
             0 => rng.pick(T::NAMES).map_or_else(Vec::new, |(name, ..)| name.as_bytes().to_vec()),
             1 => kind.to_string().into_bytes(),
             _ => format!("{kind}/{code}").into_bytes(),
+        }
+    }
+}
+
+impl<T: Types> Extension for OfType<T> {
+    const SPEC: Spec = T::SPEC;
+
+    fn parse(args: &Args<'_>, cx: &ParseCx<'_>) -> Result<Self, ArgError> {
+        args.need_neg(&T::TYPE, cx).map(Self)
+    }
+
+    fn save(&self, w: &mut ArgWriter<'_>) {
+        w.neg(&T::TYPE, &self.0);
+    }
+
+    fn list(&self, w: &mut ListWriter<'_>) {
+        w.word(T::LISTED);
+        self.0.value.list(w, self.0.not);
+    }
+
+    fn encode(&self, _rev: u8, _family: Family, out: &mut Vec<u8>) {
+        self.0.value.encode(self.0.not, out);
+    }
+
+    fn decode(_rev: u8, _cx: &DecodeCx<'_>, bytes: &[u8]) -> Result<Self, DecodeError> {
+        TypeCode::decode(bytes).map(Self)
+    }
+
+    fn raise(items: &[Item<'_>], cx: &NativeCx) -> Option<(Self, usize)> {
+        if cx.proto != Some(Neg::plain(T::PROTOCOL)) {
+            return None;
+        }
+        TypeCode::raise(items.first()?).map(|t| (Self(t), 1))
+    }
+
+    fn view(&self) -> View {
+        View::Clauses(smallvec::smallvec![self.0.value.clause(self.0.not)])
+    }
+}
+
+impl<T: Types> Match for OfType<T> {
+    /// A later fragment never matches, a header cut short is dropped on the spot.
+    fn test(&self, packet: &Packet, _cx: &Context) -> Truth {
+        match T::message(packet) {
+            Ok((kind, code)) => (self.0.value.fits(kind, code) != self.0.not).into(),
+            Err(missing) => missing.truth(),
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::*;
 use oxtables_base::number;
 use oxtables_base::sample::Rng;
 use oxtables_packet::Missing;
+use std::marker::PhantomData;
 
 /// How many options the kernel's struct has room for.
 const MAX: usize = 16;
@@ -16,11 +17,29 @@ const ANY_LENGTH: u8 = 0xff;
 const FLAG_LEN: u8 = 1;
 const FLAG_OPTS: u8 = 2;
 
-/// The length of the header, and the options it begins with.
+/// One of the two headers.
+pub trait Header: Copy + Eq + Hash + Debug + 'static {
+    /// The description of the match.
+    const SPEC: Spec;
+    /// The option of the header's length in bytes.
+    const LEN: Opt<Neg<u32>>;
+    /// The option of what it holds.
+    const OPTIONS: Opt<OptionList<Self>>;
+    /// Its number (`NEXTHDR_*`, kernel `include/net/ipv6.h`).
+    const NUMBER: u8;
+    /// Upstream's sentence for a type that is no number.
+    const BAD_TYPE: &'static str;
+    /// The same for a length.
+    const BAD_LENGTH: &'static str;
+    /// The same for a length with something behind it.
+    const TRAILING: &'static str;
+}
+
+/// The match of one header: its length, and the options it begins with.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub(super) struct HeaderOptions {
-    pub(super) len: Option<Neg<u32>>,
-    pub(super) options: Option<OptionList>,
+pub struct HeaderOptions<H> {
+    len: Option<Neg<u32>>,
+    options: Option<OptionList<H>>,
 }
 
 /// The type of an option, and its length where that is looked at.
@@ -28,48 +47,40 @@ type Wanted = (u8, Option<u8>);
 
 /// Options with their lengths, at least one, in the order of the header.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub(super) struct OptionList(Box<[Wanted]>);
+pub struct OptionList<H>(Box<[Wanted]>, PhantomData<H>);
 
-/// Upstream's sentences for the options of one header.
-struct Sentences {
-    kind: &'static str,
-    length: &'static str,
-    parts: &'static str,
-}
-
-const DST: Sentences = Sentences {
-    kind: "dst: no valid digits in opt `%'",
-    length: "dst: no valid digits in length `%'",
-    parts: "dst: error parsing length `%'",
-};
-const HBH: Sentences = Sentences {
-    kind: "hbh: no valid digits in opt `%'",
-    length: "hbh: no valid digits in length `%'",
-    parts: "hbh: error parsing length `%'",
-};
-
-/// COMPAT: a type or length beyond its byte is refused, where upstream cuts it to its low 8 bits;
-/// so is the length 255, which upstream takes for any length.
-fn option<'w>(part: &'w [u8], s: &Sentences) -> Result<Wanted, (&'w [u8], ValueError)> {
-    let byte = |word: &'w [u8], max: u8, none, more| match number::prefix(word) {
+/// A number up to `max`, or upstream's sentence: `none` when there is none, `more` when something is
+/// behind it.
+fn byte<'w>(
+    word: &'w [u8],
+    max: u8,
+    none: &'static str,
+    more: &'static str,
+) -> Result<u8, (&'w [u8], ValueError)> {
+    match number::prefix(word) {
         None => Err((word, ValueError::Own(none))),
-        Some((_, rest)) if !rest.is_empty() => Err((word, ValueError::Own(more))),
-        Some((n, _)) => u8::try_from(n)
+        Some((n, [])) => u8::try_from(n)
             .ok()
             .filter(|n| *n <= max)
             .ok_or((word, ValueError::Range(0, max.into()))),
-    };
+        Some(_) => Err((word, ValueError::Own(more))),
+    }
+}
+
+/// COMPAT: a type or length beyond its byte is refused, where upstream cuts it to its low 8 bits;
+/// so is the length 255, which upstream takes for any length.
+fn option<H: Header>(part: &[u8]) -> Result<Wanted, (&[u8], ValueError)> {
     let mut parts = part.splitn(2, |&c| c == b':');
-    let kind = byte(parts.next().unwrap_or_default(), u8::MAX, s.kind, s.kind)?;
+    let kind = byte(parts.next().unwrap_or_default(), u8::MAX, H::BAD_TYPE, H::BAD_TYPE)?;
     let Some(length) = parts.next() else { return Ok((kind, None)) };
-    let length = byte(length, ANY_LENGTH - 1, s.length, s.parts)?;
+    let length = byte(length, ANY_LENGTH - 1, H::BAD_LENGTH, H::TRAILING)?;
     if kind == 0 {
         return Err((part, ValueError::Own("PAD0 hasn't got length")));
     }
     Ok((kind, Some(length)))
 }
 
-impl Value for OptionList {
+impl<H: Header> Value for OptionList<H> {
     const SYNTAX: &'static str = "type[:length][,type[:length]...]";
 
     fn parse(word: &[u8], cx: &ValueCx<'_>) -> Result<Self, ValueError> {
@@ -79,16 +90,14 @@ impl Value for OptionList {
     fn parse_words<'w>(
         first: &'w [u8],
         _second: &'w [u8],
-        cx: &ValueCx<'_>,
+        _: &ValueCx<'_>,
     ) -> Result<Self, (&'w [u8], ValueError)> {
-        let sentences = if cx.option.name.starts_with("dst") { DST } else { HBH };
-        let options: Result<Box<[_]>, _> =
-            first.split(|&c| c == b',').map(|part| option(part, &sentences)).collect();
+        let options: Result<Box<[_]>, _> = first.split(|&c| c == b',').map(option::<H>).collect();
         let options = options?;
         if options.len() > MAX {
             return Err((first, ValueError::Own("too many addresses specified")));
         }
-        Ok(Self(options))
+        Ok(Self(options, PhantomData))
     }
 
     fn save(&self, out: &mut Vec<u8>) {
@@ -114,10 +123,21 @@ impl Value for OptionList {
     }
 }
 
-impl HeaderOptions {
+impl<H: Header> Extension for HeaderOptions<H> {
+    const SPEC: Spec = H::SPEC;
+
+    fn parse(args: &Args<'_>, cx: &ParseCx<'_>) -> Result<Self, ArgError> {
+        Ok(Self { len: args.get_neg(&H::LEN, cx)?, options: args.get(&H::OPTIONS, cx)? })
+    }
+
+    fn save(&self, w: &mut ArgWriter<'_>) {
+        w.neg_if(&H::LEN, self.len.as_ref());
+        w.opt_if(&H::OPTIONS, self.options.as_ref());
+    }
+
     /// ` dst length:!5 opts 1,2:3`
-    pub(super) fn list(&self, w: &mut ListWriter<'_>, name: &str) {
-        w.word(name);
+    fn list(&self, w: &mut ListWriter<'_>) {
+        w.word(H::SPEC.name);
         if let Some(Neg { not, value }) = self.len {
             w.word("length:").raw(if not { "!" } else { "" }).number(value);
         }
@@ -126,7 +146,7 @@ impl HeaderOptions {
         }
     }
 
-    pub(super) fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, _rev: u8, _family: Family, out: &mut Vec<u8>) {
         let list: &[_] = self.options.as_ref().map_or(&[], |o| &o.0);
         let mut opts = [0; MAX];
         for (slot, &(kind, length)) in opts.iter_mut().zip(list) {
@@ -144,7 +164,7 @@ impl HeaderOptions {
         abi::push(out, raw);
     }
 
-    pub(super) fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+    fn decode(_rev: u8, _cx: &DecodeCx<'_>, bytes: &[u8]) -> Result<Self, DecodeError> {
         let raw: Ip6tOpts = abi::read(bytes)?;
         let list = raw.opts.iter().take(raw.optsnr.into()).map(|opt| {
             let [kind, length] = opt.to_be_bytes();
@@ -159,17 +179,24 @@ impl HeaderOptions {
         let len = Neg { not: raw.invflags != 0, value: raw.hdrlen };
         Ok(Self {
             len: (raw.flags & FLAG_LEN != 0).then_some(len),
-            options: has_opts.then_some(OptionList(list)),
+            options: has_opts.then_some(OptionList(list, PhantomData)),
         })
     }
 
-    /// Whether the header `target` of the packet is so.
-    pub(super) fn test(&self, packet: &Packet, target: u8) -> Truth {
-        self.try_test(packet, target).map_or_else(Missing::truth, Truth::from)
+    fn view(&self) -> View {
+        View::Opaque(Class::Packet)
     }
+}
 
-    fn try_test(&self, packet: &Packet, target: u8) -> Result<bool, Missing> {
-        let at = packet.find_ipv6_header(target)?.offset;
+impl<H: Header> Match for HeaderOptions<H> {
+    fn test(&self, packet: &Packet, _cx: &Context) -> Truth {
+        self.try_test(packet).map_or_else(Missing::truth, Truth::from)
+    }
+}
+
+impl<H: Header> HeaderOptions<H> {
+    fn try_test(&self, packet: &Packet) -> Result<bool, Missing> {
+        let at = packet.find_ipv6_header(H::NUMBER)?.offset;
         let [_, units] = packet.array_at(at)?;
         let len = (usize::from(units) + 1) * 8;
         // As of Linux 6.18 a header longer than its packet is a drop, before that it was no match.
@@ -177,7 +204,7 @@ impl HeaderOptions {
             return Err(Missing::Truncated);
         }
         let right_length = self.len.is_none_or(|l| (usize::try_from(l.value) == Ok(len)) != l.not);
-        let Some(OptionList(wanted)) = &self.options else { return Ok(right_length) };
+        let Some(OptionList(wanted, _)) = &self.options else { return Ok(right_length) };
         let body = packet.bytes_at(at + 2, len - 2)?;
         Ok(begins_with(body, wanted) && right_length)
     }
@@ -215,21 +242,24 @@ abi! {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::matches::{dst::Dst, hbh::Hbh};
     use oxtables_packet::exthdr;
 
     /// An IPv6 packet of destination options that state a length of 8 and of which `len` bytes are
     /// there; the answers are those of Linux 6.18.
     #[test]
     fn a_header_longer_than_the_packet_is_dropped() {
-        let any = HeaderOptions { len: None, options: None };
+        let destination = Dst { len: None, options: None };
+        let hop_by_hop = Hbh { len: None, options: None };
         for (len, truth) in [(3, Truth::HotDrop), (7, Truth::HotDrop), (8, Truth::Yes)] {
             let mut bytes = vec![0x60, 0, 0, 0, 0, len, exthdr::DEST, 64];
             bytes.resize(40, 1);
             bytes.push(exthdr::NONE);
             bytes.resize(40 + usize::from(len), 0);
             let packet = Packet::parse(&bytes).unwrap();
-            assert_eq!(any.test(&packet, exthdr::DEST), truth, "{len}");
-            assert_eq!(any.test(&packet, exthdr::HOP), Truth::No);
+            let cx = Context::default();
+            assert_eq!(destination.test(&packet, &cx), truth, "{len}");
+            assert_eq!(hop_by_hop.test(&packet, &cx), Truth::No);
         }
     }
 

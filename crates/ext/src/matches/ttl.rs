@@ -1,24 +1,28 @@
 //! The time to live of an IPv4 packet (kernel `net/netfilter/xt_hl.c:ttl_mt`).
 
-use crate::matches::hops::{Hops, Options};
+use crate::matches::hops::{Byte, Hops, Options};
 use crate::*;
 
-const OPTIONS: Options = Options {
-    lt: Opt::new("ttl-lt", "less than this").excludes(&["ttl-eq", "ttl-gt"]),
-    gt: Opt::new("ttl-gt", "greater than this").excludes(&["ttl-eq"]),
-    eq: Opt::neg("ttl-eq", "this").aliases(&["ttl"]),
-};
-/// Where the byte is in the IP header.
-const AT: u32 = 8;
-
 /// `-m ttl`.
-#[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct Ttl(Hops);
+pub type Ttl = Hops<TimeToLive>;
 
-impl Extension for Ttl {
+/// The time to live, a byte of the IP header.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct TimeToLive;
+
+impl Byte for TimeToLive {
+    const OPTIONS: Options = Options {
+        lt: Opt::new("ttl-lt", "less than this").excludes(&["ttl-eq", "ttl-gt"]),
+        gt: Opt::new("ttl-gt", "greater than this").excludes(&["ttl-eq"]),
+        eq: Opt::neg("ttl-eq", "this").aliases(&["ttl"]),
+    };
+    const MISSING: &'static str =
+        "TTL match: You must specify one of `--ttl-eq', `--ttl-lt', `--ttl-gt";
+    const LISTED: &'static str = "TTL";
+    const AT: u32 = 8;
     const SPEC: Spec = Spec {
         families: Families::Ip4,
-        options: &[OPTIONS.lt.def(), OPTIONS.gt.def(), OPTIONS.eq.def()],
+        options: &Self::OPTIONS.defs(),
         revisions: &[Revision::new(0, 8)],
         doc: "matches the time to live of an IPv4 packet",
         cases: &[
@@ -33,39 +37,4 @@ impl Extension for Ttl {
         ],
         ..Spec::named("ttl")
     };
-
-    fn parse(args: &Args<'_>, cx: &ParseCx<'_>) -> Result<Self, ArgError> {
-        let missing = "TTL match: You must specify one of `--ttl-eq', `--ttl-lt', `--ttl-gt";
-        Hops::parse(args, cx, &OPTIONS)?.map(Self).ok_or(ArgError::own("ttl", missing))
-    }
-
-    fn save(&self, w: &mut ArgWriter<'_>) {
-        self.0.save(w, &OPTIONS);
-    }
-
-    fn list(&self, w: &mut ListWriter<'_>) {
-        self.0.list(w, "TTL");
-    }
-
-    fn encode(&self, _rev: u8, _family: Family, out: &mut Vec<u8>) {
-        self.0.encode(out);
-    }
-
-    fn decode(_rev: u8, _cx: &DecodeCx<'_>, bytes: &[u8]) -> Result<Self, DecodeError> {
-        Hops::decode(bytes).map(Self)
-    }
-
-    fn raise(items: &[Item<'_>], _cx: &NativeCx) -> Option<(Self, usize)> {
-        Hops::raise(items.first()?, AT).map(|hops| (Self(hops), 1))
-    }
-
-    fn view(&self) -> View {
-        self.0.view()
-    }
-}
-
-impl Match for Ttl {
-    fn test(&self, packet: &Packet, _cx: &Context) -> Truth {
-        self.0.test(packet)
-    }
 }
