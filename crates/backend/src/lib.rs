@@ -20,12 +20,28 @@ pub use transaction::Transaction;
 use link::{Commit, Link, ReadError};
 use oxtables_base::Family;
 use oxtables_ext::{DecodeCx, Host};
-use oxtables_model::{Edit, TableName};
+use oxtables_model::{Edit, Entry, Rule, TableName};
+use oxtables_wire::nft::RuleView;
+use oxtables_wire::nl::Writer;
 use transaction::{Kind, Needs};
 
 /// How often a transaction is planned again because somebody else was faster. Whoever is faster gets on, so this is reached
 /// only if the rule set changes all the time.
 const TRIES: usize = 10_000;
+
+/// Reads a rule as the kernel tells it.
+#[must_use]
+pub fn read_rule(view: &RuleView<'_>, cx: &DecodeCx<'_>) -> Entry {
+    raise::rule(view, cx).entry
+}
+
+/// A rule's list of expressions (`NFTA_RULE_EXPRESSIONS`) as it is sent.
+#[must_use]
+pub fn expressions(family: Family, rule: &Rule) -> Vec<u8> {
+    let mut w = Writer::new();
+    lower::expressions(&mut w, family, rule);
+    w.as_bytes().to_vec()
+}
 
 /// The kernel's nf_tables, seen by one family.
 pub struct Backend<'h> {

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use pcap_parser::pcapng::{Block, InterfaceDescriptionBlock};
+use pcap_parser::pcapng::{self, Block, InterfaceDescriptionBlock};
+use pcap_parser::{EPB_MAGIC, IDB_MAGIC, SHB_MAGIC, SPB_MAGIC};
 use pcap_parser::{LegacyPcapBlock, PcapError, PcapHeader};
 
 use crate::{IfName, Known, Moment};
@@ -139,11 +140,7 @@ impl<'a> Reader<'a> {
                 Ok(Some(pcap_frame(header, &record, number)?))
             }
             Format::Pcapng { big_endian, interfaces } => {
-                let parsed = match big_endian {
-                    true => pcap_parser::parse_block_be(self.rest),
-                    false => pcap_parser::parse_block_le(self.rest),
-                };
-                let (rest, block) = parsed.map_err(|e| cause(&e))?;
+                let (rest, block) = pcapng_block(*big_endian, self.rest).map_err(|e| cause(&e))?;
                 if let Block::SectionHeader(section) = &block {
                     *big_endian = section.big_endian();
                     interfaces.clear();
@@ -233,6 +230,21 @@ fn link_type(number: i32) -> Result<u16, Cause> {
 /// What is stated, but at least what was captured.
 fn wire_len(stated: u32, captured: usize) -> usize {
     usize::try_from(stated).unwrap_or(captured).max(captured)
+}
+
+/// A block. Those that say nothing of packets are passed over by their length: nobody wants them, and the crate's
+/// reader of process information subtracts lengths unchecked (0.17).
+fn pcapng_block(big_endian: bool, bytes: &[u8]) -> Parsed<'_, Block<'_>> {
+    let number = if big_endian { u32::from_be_bytes } else { u32::from_le_bytes };
+    let kind = bytes.first_chunk::<4>().map(|kind| number(*kind));
+    let wanted = matches!(kind, Some(SHB_MAGIC | IDB_MAGIC | EPB_MAGIC | SPB_MAGIC));
+    let passed = |(rest, block)| (rest, Block::Unknown(block));
+    match (wanted, big_endian) {
+        (true, true) => pcap_parser::parse_block_be(bytes),
+        (true, false) => pcap_parser::parse_block_le(bytes),
+        (false, true) => pcapng::parse_unknownblock_be(bytes).map(passed),
+        (false, false) => pcapng::parse_unknownblock_le(bytes).map(passed),
+    }
 }
 
 fn pcapng_frame<'a>(

@@ -277,6 +277,21 @@ fn what_is_no_capture() {
     assert_eq!((broken.cause, broken.offset), (Cause::Interface(3), 28));
 }
 
+/// Found by fuzzing: the crate's reader subtracted 12 from the length 4 of a block of process information.
+#[test]
+fn blocks_shorter_than_a_block_are_malformed() {
+    for kind in [0x8000_0001, 5, 0x0bad, 0x4242_4242, 6] {
+        for len in 0..12 {
+            let mut ng = Pcapng { big: false, file: Vec::new() };
+            ng.section();
+            ng.file.extend([ng.long(kind), ng.long(len)].concat());
+            ng.file.extend([0; 32]);
+            let broken = Reader::new(&ng.file).unwrap().next().unwrap().unwrap_err();
+            assert_eq!((broken.cause, broken.offset), (Cause::Malformed, 28), "{kind:#x} {len}");
+        }
+    }
+}
+
 #[test]
 fn damaged_files_never_panic() {
     let mut r = Random(11);
