@@ -19,6 +19,7 @@ mod store;
 mod surroundings;
 mod teach;
 mod top;
+mod trace;
 
 pub use oxtables_backend as backend;
 pub use oxtables_base as base;

@@ -22,6 +22,8 @@ pub(crate) fn run(called: &[u8], words: &[&[u8]]) -> u8 {
         [b"explain", rest @ ..] => crate::explain::run(rest),
         [b"test", rest @ ..] => crate::firewall_tests::run(rest),
         [b"replay", rest @ ..] => crate::replay::run(rest),
+        [b"trace", rest @ ..] => crate::trace::run(rest),
+        [b"trace-guard", rest @ ..] => crate::trace::run_guard(rest),
         [b"schema", b"explain"] => {
             print!("{}", crate::explain::SCHEMA);
             0
@@ -47,6 +49,7 @@ fn help() -> String {
          \x20      oxtables explain PACKET   which rule decides about a packet, and why\n\
          \x20      oxtables test FILE        check what a rule set does with packets\n\
          \x20      oxtables replay CAPTURE   every packet of a pcap file through the rules\n\
+         \x20      oxtables trace MATCH      which rules real packets meet, live\n\
          \x20      oxtables schema explain   the form of what explain --json prints\n\
          \x20      oxtables help             show this\n\
          \x20      oxtables --version        show the version, and whose behaviour it has\n\n\

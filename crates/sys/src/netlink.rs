@@ -19,6 +19,8 @@ const SOL_NETLINK: i32 = 270;
 const CAP_ACK: i32 = 10;
 /// `NETLINK_EXT_ACK`: error replies say what was wrong.
 const EXT_ACK: i32 = 11;
+/// `NETLINK_ADD_MEMBERSHIP`.
+const ADD_MEMBERSHIP: i32 = 1;
 /// A dump's datagrams have at most 32 KiB, whatever the buffer (`af_netlink.c:netlink_recvmsg`); single replies may have more.
 const RECEIVE: usize = 65_536;
 /// What the kernel accounts for a datagram besides its bytes (`netlink_sendmsg` keeps 32, the skb its overhead).
@@ -78,6 +80,17 @@ impl Netfilter {
             let _unknown_to_old_kernels = set_int(fd.as_fd(), SOL_NETLINK, option, 1);
         }
         Ok(Self { fd, buf: Vec::new(), send_buffer: 0 })
+    }
+
+    /// Joins a multicast group (`NFNLGRP_*`), with as large a buffer as is allowed: what finds no room is lost.
+    pub fn join(&self, group: i32, buffer: usize) -> io::Result<()> {
+        if sockopt::set_socket_recv_buffer_size_force(&self.fd, buffer).is_err() {
+            let _best_effort = sockopt::set_socket_recv_buffer_size(&self.fd, buffer);
+        }
+        // Without a number of its own a socket gets nothing that the kernel, number 0, sends to all
+        // (af_netlink.c:do_one_broadcast).
+        rustix::net::bind(&self.fd, &SocketAddrNetlink::new(0, 0))?;
+        set_int(self.fd.as_fd(), SOL_NETLINK, ADD_MEMBERSHIP, group)
     }
 
     /// Sends one request, or several in one datagram.

@@ -4,8 +4,10 @@
 pub mod cond;
 pub mod expr;
 mod read;
+mod trace;
 
 pub use read::{ChainView, RuleView, TableView, genid};
+pub use trace::{TraceKind, TraceView, code};
 
 use crate::nl::{WriteError, Writer, flag};
 
@@ -43,6 +45,8 @@ pub mod msg {
     pub const NEWGEN: u16 = NEWTABLE + 15;
     /// `NFT_MSG_GETGEN`.
     pub const GETGEN: u16 = NEWTABLE + 16;
+    /// `NFT_MSG_TRACE`.
+    pub const TRACE: u16 = NEWTABLE + 17;
 }
 
 /// `NFTA_TABLE_*`.
