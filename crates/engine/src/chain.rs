@@ -4,7 +4,8 @@ use crate::conntrack::{Connections, Tracked};
 use crate::effect;
 use crate::fields::{Fields, field};
 use crate::mismatch;
-use crate::program::{Act, Asked, Check, Program};
+use crate::program::{Act, Asked, Check, Part, Program};
+use crate::ruleset::RuleDef;
 use crate::state::{Now, State};
 use crate::topology::Topology;
 use crate::walk::{Done, End, Outcome, RuleRef, Step};
@@ -29,6 +30,8 @@ pub(crate) struct Trip {
     pub(crate) helper: Option<Vec<u8>>,
     /// Whether it was made by this host.
     pub(crate) local: bool,
+    /// The packet as it is now, for steps that tell of it; made again after a change.
+    pub(crate) seen: Option<Arc<Packet>>,
 }
 
 /// What is beside the rules and the packet.
@@ -125,19 +128,19 @@ impl Program {
     ) -> Option<(usize, Next)> {
         let mut at = at;
         loop {
-            let rules = &self.lanes.get(lane)?.rules;
-            // The hot loop: rules that do not fit, unrecorded, touch nothing but their checks.
-            let (rule, asking) = loop {
-                let rule = rules.get(at)?;
-                let asking = self.ask(rule.first, rule.end, trip, world);
-                match asking {
-                    Asking::Not(_) if !trip.record => at += 1,
-                    other => break (at, other),
-                }
-            };
+            let lane_now = self.lanes.get(lane)?;
+            // The hot loop: rules that do not fit, unrecorded, touch nothing but their first check.
+            if !trip.record {
+                let gates = lane_now.gates.get(at..)?;
+                at += gates.iter().position(|gate| !shut(gate, &trip.fields))?;
+            }
+            let compiled = lane_now.rules.get(at)?;
+            let (rule, asking) = (at, self.ask(compiled.first, compiled.end, trip, world));
             match asking {
                 Asking::Not(check) => {
-                    self.missed(lane, rule, check, trip);
+                    if trip.record {
+                        self.missed(lane, rule, check, trip);
+                    }
                     at = rule + 1;
                 }
                 Asking::Fits => return Some((rule, self.fitted(lane, rule, trip, world))),
@@ -205,6 +208,10 @@ impl Program {
         compiled.counters.packets = compiled.counters.packets.wrapping_add(1);
         compiled.counters.bytes = compiled.counters.bytes.wrapping_add(bytes);
         let act = compiled.act;
+        // Whatever the rule does, what steps told before is of the packet before.
+        if matches!(act, Act::Target(_)) {
+            trip.seen = None;
+        }
         let chain = |to: usize| self.lanes.get(to).map(|l| Arc::clone(&l.name));
         let (done, next) = match act {
             Act::Continue => (Done::Counted, Next::Rule),
@@ -299,18 +306,21 @@ impl Program {
 
     fn missed(&self, lane: usize, rule: usize, check: u32, trip: &mut Trip) {
         let Some(at) = self.rule_ref(lane, rule) else { return };
-        let wanted = self.condition(lane, rule, check);
-        let part = usize::try_from(check).ok().and_then(|n| self.checks.get(n)).map(|c| c.part);
-        let definition = self.lanes.get(lane).and_then(|l| l.defs.get(rule));
-        let seen = mismatch::seen(part, definition, &trip.packet);
-        let outcome = Outcome::Missed(crate::Mismatch { wanted, seen });
+        let Some((part, definition)) = self.blamed(lane, rule, check) else { return };
+        let packet = Arc::clone(trip.seen.get_or_insert_with(|| Arc::new(trip.packet.clone())));
+        let outcome =
+            Outcome::Missed(crate::Mismatch { rule: Arc::clone(definition), part, packet });
         trip.steps.push(Step::Rule { rule: at, outcome });
     }
 
+    fn blamed(&self, lane: usize, rule: usize, check: u32) -> Option<(Part, &Arc<RuleDef>)> {
+        let part = self.checks.get(usize::try_from(check).ok()?)?.part;
+        Some((part, self.lanes.get(lane)?.defs.get(rule)?))
+    }
+
     fn condition(&self, lane: usize, rule: usize, check: u32) -> String {
-        let part = usize::try_from(check).ok().and_then(|n| self.checks.get(n)).map(|c| c.part);
-        let definition = self.lanes.get(lane).and_then(|l| l.defs.get(rule));
-        mismatch::wanted(part, definition, self.family)
+        let blamed = self.blamed(lane, rule, check);
+        blamed.map_or(String::new(), |(part, rule)| mismatch::wanted(part, rule, self.family))
     }
 
     /// The name of a rule by its place.
@@ -323,6 +333,12 @@ impl Program {
             line: lane.defs.get(rule)?.line,
         })
     }
+}
+
+/// Whether a plain check certainly fails.
+#[inline]
+fn shut(check: &Check, fields: &Fields) -> bool {
+    check.field < field::SLOW && plain(check, fields) == Truth::No
 }
 
 /// A comparison of a field; one that is not there ends the rule.

@@ -157,6 +157,7 @@ impl Engine {
             tracked: None,
             helper: None,
             local,
+            seen: None,
         };
         let mut way = Way { program, world, trip, given, given_state };
         if way.program.tracks {
@@ -335,6 +336,7 @@ impl Way<'_> {
     }
 
     fn refresh(&mut self) {
+        self.trip.seen = None;
         let program = &self.program;
         self.trip.fields = Fields::of(&self.trip.packet, |name| program.name(name));
     }
@@ -384,6 +386,7 @@ impl Way<'_> {
 
     /// What the matches are told of the connection; nothing of it before it is tracked.
     fn describe(&mut self) {
+        self.trip.seen = None;
         let seen = match (self.trip.tracked, &self.given_state) {
             (Some(_), Some(given)) => given.clone(),
             (tracked, _) => {

@@ -10,25 +10,25 @@ use oxtables_packet::{CtState, IfName, Known, Packet, proto};
 use std::net::IpAddr;
 
 /// The condition as it would be typed.
-pub(crate) fn wanted(part: Option<Part>, rule: Option<&RuleDef>, family: Family) -> String {
-    let Some(Entry::Rule(rule)) = rule.map(|r| &r.entry) else { return "the rule".to_owned() };
+pub(crate) fn wanted(part: Part, rule: &RuleDef, family: Family) -> String {
+    let Entry::Rule(rule) = &rule.entry else { return "the rule".to_owned() };
     let mut out = Vec::new();
     match part {
-        Some(Part::Source) => host(&mut out, "-s", rule.source),
-        Some(Part::Destination) => host(&mut out, "-d", rule.destination),
-        Some(Part::In) => interface(&mut out, "-i", rule.in_interface),
-        Some(Part::Out) => interface(&mut out, "-o", rule.out_interface),
-        Some(Part::Protocol) => {
+        Part::Source => host(&mut out, "-s", rule.source),
+        Part::Destination => host(&mut out, "-d", rule.destination),
+        Part::In => interface(&mut out, "-i", rule.in_interface),
+        Part::Out => interface(&mut out, "-o", rule.out_interface),
+        Part::Protocol => {
             if let Some(Neg { not, value }) = rule.protocol {
                 out.extend_from_slice(if not { b"! -p " } else { b"-p " });
                 out.extend_from_slice(protocol(value).as_bytes());
             }
         }
-        Some(Part::Fragment) => {
+        Part::Fragment => {
             let not = rule.fragment.is_some_and(|f| f.not);
             out.extend_from_slice(if not { b"! -f" } else { b"-f" });
         }
-        Some(Part::Match(at)) => match rule.matches.get(usize::from(at)) {
+        Part::Match(at) => match rule.matches.get(usize::from(at)) {
             Some(AnyMatch::Foreign(f)) => out.extend_from_slice(&f.name),
             Some(m) => {
                 out.extend_from_slice(b"-m ");
@@ -37,7 +37,6 @@ pub(crate) fn wanted(part: Option<Part>, rule: Option<&RuleDef>, family: Family)
             }
             None => {}
         },
-        None => {}
     }
     text::visible(&out)
 }
@@ -59,26 +58,25 @@ fn interface(out: &mut Vec<u8>, option: &str, condition: Option<Neg<Interface>>)
 }
 
 /// What the packet has where the condition looks.
-pub(crate) fn seen(part: Option<Part>, rule: Option<&RuleDef>, packet: &Packet) -> String {
-    let rule = match rule.map(|r| &r.entry) {
-        Some(Entry::Rule(rule)) => Some(rule),
-        _ => None,
+pub(crate) fn seen(part: Part, rule: &RuleDef, packet: &Packet) -> String {
+    let rule = match &rule.entry {
+        Entry::Rule(rule) => Some(rule),
+        Entry::Foreign(_) => None,
     };
     match part {
-        Some(Part::Source) => address(packet.src()),
-        Some(Part::Destination) => address(packet.dst()),
-        Some(Part::In) => interface_name(&packet.context.in_interface),
-        Some(Part::Out) => interface_name(&packet.context.out_interface),
-        Some(Part::Protocol) => packet.protocol().map_or("no protocol".to_owned(), protocol),
-        Some(Part::Fragment) => match packet.fragment() {
+        Part::Source => address(packet.src()),
+        Part::Destination => address(packet.dst()),
+        Part::In => interface_name(&packet.context.in_interface),
+        Part::Out => interface_name(&packet.context.out_interface),
+        Part::Protocol => packet.protocol().map_or("no protocol".to_owned(), protocol),
+        Part::Fragment => match packet.fragment() {
             0 => "no fragment offset".to_owned(),
             offset => format!("fragment offset {offset}"),
         },
-        Some(Part::Match(at)) => match rule.and_then(|r| r.matches.get(usize::from(at))) {
+        Part::Match(at) => match rule.and_then(|r| r.matches.get(usize::from(at))) {
             Some(m) => of_match(m, packet),
             None => "something else".to_owned(),
         },
-        None => "something else".to_owned(),
     }
 }
 

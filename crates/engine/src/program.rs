@@ -92,7 +92,9 @@ pub(crate) struct Lane {
     pub(crate) counters: Counters,
     pub(crate) line: Option<u32>,
     pub(crate) rules: Vec<Compiled>,
-    pub(crate) defs: Vec<RuleDef>,
+    /// The first check of each rule: what most rules fail at, side by side.
+    pub(crate) gates: Vec<Check>,
+    pub(crate) defs: Vec<Arc<RuleDef>>,
 }
 
 /// A family's rules, ready.
@@ -203,6 +205,7 @@ impl Program {
             for def in &chain.rules {
                 rules.push(self.rule(table, first, def));
             }
+            let gates = rules.iter().map(|r| self.gate(r)).collect();
             self.lanes.push(Lane {
                 table: table.name,
                 name: Arc::clone(&chain.name),
@@ -211,10 +214,25 @@ impl Program {
                 counters: chain.counters,
                 line: chain.line,
                 rules,
+                gates,
                 defs: chain.rules.clone(),
             });
         }
         Ok(())
+    }
+
+    /// The first check of a rule, or for one without any a check that always holds.
+    fn gate(&self, rule: &Compiled) -> Check {
+        let first = usize::try_from(rule.first).ok().filter(|_| rule.first < rule.end);
+        let none = Check {
+            field: field::SRC,
+            not: false,
+            part: Part::Source,
+            mask: 0,
+            lo: 0,
+            span: u32::MAX,
+        };
+        first.and_then(|at| self.checks.get(at)).copied().unwrap_or(none)
     }
 
     fn rule(&mut self, table: &TableDef, first_lane: usize, def: &RuleDef) -> Compiled {

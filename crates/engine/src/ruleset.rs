@@ -20,7 +20,7 @@ pub(crate) struct ChainDef {
     pub(crate) policy: Policy,
     pub(crate) counters: Counters,
     pub(crate) line: Option<u32>,
-    pub(crate) rules: Vec<RuleDef>,
+    pub(crate) rules: Vec<Arc<RuleDef>>,
 }
 
 /// A table.
@@ -124,7 +124,7 @@ impl Ruleset {
             if let Some(made) = def.chains.get_mut(at) {
                 made.policy = base.map_or(Policy::Accept, |b| b.policy);
                 made.counters = base.map_or(Counters::default(), |b| b.counters);
-                let entry = |entry: &Entry| RuleDef { entry: entry.clone(), line: None };
+                let entry = |entry: &Entry| Arc::new(RuleDef { entry: entry.clone(), line: None });
                 made.rules = chain.rules.iter().map(|r| entry(&r.entry)).collect();
             }
         }
@@ -248,7 +248,7 @@ impl TableDef {
         if place > rules.len() {
             return Err(RulesetErrorKind::BeyondEnd);
         }
-        rules.insert(place, RuleDef { entry: Entry::Rule(rule.clone()), line });
+        rules.insert(place, Arc::new(RuleDef { entry: Entry::Rule(rule.clone()), line }));
         Ok(())
     }
 }

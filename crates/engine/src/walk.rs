@@ -1,5 +1,8 @@
 //! What became of a packet: the steps, the deciding rule, the end.
 
+use crate::mismatch;
+use crate::program::Part;
+use crate::ruleset::RuleDef;
 use oxtables_model::{ChainName, Policy, TableName};
 use oxtables_packet::{CtState, Hook, IfName, Packet, Tuple};
 use std::fmt;
@@ -37,18 +40,47 @@ impl fmt::Display for RuleRef {
     }
 }
 
-/// The first condition of a rule that did not hold.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The first condition of a rule that did not hold. It is put in words only when asked for: a walk may have a hundred
+/// thousand of them.
+#[derive(Clone)]
 pub struct Mismatch {
+    pub(crate) rule: Arc<RuleDef>,
+    pub(crate) part: Part,
+    /// The packet as it was, shared by the steps between two changes.
+    pub(crate) packet: Arc<Packet>,
+}
+
+impl Mismatch {
     /// The condition in iptables' words: `-p tcp`, `-m tcp --dport 22`.
-    pub wanted: String,
-    /// What the packet has there: `udp`, `80`.
-    pub seen: String,
+    #[must_use]
+    pub fn wanted(&self) -> String {
+        mismatch::wanted(self.part, &self.rule, self.packet.family())
+    }
+
+    /// What the packet has there: `udp`, `ports 40000 -> 80`.
+    #[must_use]
+    pub fn seen(&self) -> String {
+        mismatch::seen(self.part, &self.rule, &self.packet)
+    }
+}
+
+impl PartialEq for Mismatch {
+    fn eq(&self, other: &Self) -> bool {
+        self.wanted() == other.wanted() && self.seen() == other.seen()
+    }
+}
+
+impl Eq for Mismatch {}
+
+impl fmt::Debug for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
 }
 
 impl fmt::Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: the packet has {}", self.wanted, self.seen)
+        write!(f, "{}: the packet has {}", self.wanted(), self.seen())
     }
 }
 

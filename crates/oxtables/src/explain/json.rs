@@ -123,7 +123,7 @@ fn rule_value(answer: &Answer<'_>, rule: &RuleRef, step: &str) -> Value {
 fn push_outcome(object: &mut Map<String, Value>, outcome: &Outcome) {
     let (word, more) = match outcome {
         Outcome::Missed(mismatch) => {
-            ("missed", json!({ "wanted": mismatch.wanted, "seen": mismatch.seen }))
+            ("missed", json!({ "wanted": mismatch.wanted(), "seen": mismatch.seen() }))
         }
         Outcome::Unknown { condition, why } => {
             ("unknown", json!({ "wanted": condition, "why": why }))

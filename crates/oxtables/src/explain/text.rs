@@ -64,7 +64,7 @@ fn push_rule(out: &mut String, answer: &Answer<'_>, rule: &RuleRef, outcome: &Ou
     let text = answer.rules.text(family, rule).unwrap_or_default();
     let (mark, why) = match outcome {
         Outcome::Missed(mismatch) => {
-            ("no ", format!("{}: the packet has {}", mismatch.wanted, mismatch.seen))
+            ("no ", format!("{}: the packet has {}", mismatch.wanted(), mismatch.seen()))
         }
         Outcome::Fitted(done) => ("YES", done_text(done)),
         Outcome::Unknown { condition, why } => ("?  ", format!("{condition}: {why}")),
