@@ -258,16 +258,7 @@ fn packets() -> Option<Inputs> {
     let mut packets = Vec::new();
     for (src, dst) in addresses {
         for (transport, payload) in &transports {
-            let ip = Ip::new(src, dst);
-            let header = |header, body: &[u8]| Extension { header, body: body.to_vec() };
-            let extensions = vec![
-                header(0, b"\x05\x02\0\0\x01\0"),
-                header(43, &[&[4, 1, 0, 0, 0, 0], &[0x11; 16][..]].concat()),
-                header(60, b"\x01\x04abcd"),
-            ];
-            let options = b"\x94\x04\0\0".to_vec();
-            let more = Ip { extensions, options, tos: 0xb8, ..ip.clone() };
-            for ip in [ip, more] {
+            for ip in headers(src, dst) {
                 packets.extend(
                     Packet::build(&ip, transport, payload).ok().map(|p| p.bytes().to_vec()),
                 );
@@ -281,6 +272,20 @@ fn packets() -> Option<Inputs> {
     inputs.push([&[1], capture(&packets)?.as_slice()].concat());
     inputs.push([&[1], sections(packets.first()?)?.as_slice()].concat());
     Some(inputs)
+}
+
+/// A plain header, and one with all that may come with it.
+fn headers(src: IpAddr, dst: IpAddr) -> [Ip; 2] {
+    let ip = Ip::new(src, dst);
+    let header = |header, body: &[u8]| Extension { header, body: body.to_vec() };
+    let extensions = vec![
+        header(0, b"\x05\x02\0\0\x01\0"),
+        header(43, &[&[4, 1, 0, 0, 0, 0], &[0x11; 16][..]].concat()),
+        header(60, b"\x01\x04abcd"),
+    ];
+    let options = b"\x94\x04\0\0".to_vec();
+    let more = Ip { extensions, options, tos: 0xb8, ..ip.clone() };
+    [ip, more]
 }
 
 /// Some of the packets as a pcap file.

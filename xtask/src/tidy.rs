@@ -45,9 +45,10 @@ impl Repository {
         std::fs::read_to_string(self.root.join(file)).map_err(|e| format!("{file}: {e}"))
     }
 
-    /// The Rust sources of the crates and of the chores.
+    /// The Rust sources of the crates, of the chores and of the fuzz targets.
     pub(crate) fn sources(&self) -> impl Iterator<Item = &str> {
-        let ours = |f: &&str| f.starts_with("crates/") || f.starts_with("xtask/");
+        let rooms = ["crates/", "xtask/", "fuzz/"];
+        let ours = move |f: &&str| rooms.iter().any(|room| f.starts_with(room));
         self.files.iter().map(String::as_str).filter(|f| f.ends_with(".rs")).filter(ours)
     }
 }
