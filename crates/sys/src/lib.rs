@@ -4,6 +4,7 @@
 //! wrapper that is used instead.
 
 pub mod clock;
+pub mod entry;
 pub mod errno;
 pub mod interface;
 pub mod ipset;
