@@ -33,6 +33,9 @@ pub(crate) enum SetUp {
     Unknown(String),
 }
 
+/// Generic routing encapsulation.
+const GRE: u8 = 47;
+
 /// Random ports: `NF_NAT_RANGE_PROTO_RANDOM`, `NF_NAT_RANGE_PROTO_RANDOM_FULLY`.
 const RANDOM: u32 = 1 << 2 | 1 << 4;
 
@@ -231,6 +234,8 @@ fn rewrite(packet: &mut Packet, target: &Tuple, manip: Manip) -> Result<(), Miss
             Manip::Source => packet.set_sport(target.sport)?,
             Manip::Destination => packet.set_dport(target.dport)?,
         },
+        // `gre_manip_pkt`: at least the short header must be there.
+        Some(GRE) => packet.transport().and_then(|t| packet.bytes_at(t.offset, 8)).map(drop)?,
         _ => {}
     }
     match manip {

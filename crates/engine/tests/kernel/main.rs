@@ -112,17 +112,8 @@ fn compare(seed: u64) -> Result<Compared, String> {
         }
     }
     for (at, (sent, walk)) in all.iter().enumerate() {
-        if std::env::var_os("OXTABLES_SHOW").is_some() {
-            println!("{at} {} {:?} {:02x?}", sent.side, walk.end, sent.bytes);
-        }
         let seen = got.get(&u16::try_from(at + 1).unwrap());
         same(sent, walk, seen).map_err(|why| tell(&text, at, sent, walk, &why))?;
-    }
-    if std::env::var_os("OXTABLES_SHOW").is_some() {
-        for (at, (sent, walk)) in all.iter().enumerate() {
-            let state = &walk.packet.context.conntrack.state;
-            println!("{at} {} {state:?} {:?} {:02x?}", sent.side, walk.end, sent.bytes);
-        }
     }
     if unknowns == 0 {
         counters(&engine).map_err(|why| format!("{text}\n{why}"))?;
