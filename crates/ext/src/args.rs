@@ -1,5 +1,6 @@
 //! Options of extensions: how they are declared, and what was given for them.
 
+use crate::signs::{self, Bits};
 use crate::value::{Value, ValueCx, ValueError};
 use crate::{ParseCx, Spec};
 use oxtables_base::Neg;
@@ -318,6 +319,14 @@ impl<'a> Args<'a> {
     #[must_use]
     pub fn has<T>(&self, opt: &Opt<T>) -> bool {
         self.find(opt).is_some()
+    }
+
+    /// The bits of those `flags` that were given.
+    pub(crate) fn bits<'o, T: 'o, B: Bits>(
+        &self,
+        flags: impl IntoIterator<Item = (&'o Opt<T>, B)>,
+    ) -> B {
+        signs::all(flags.into_iter().filter(|(opt, _)| self.has(opt)).map(|(_, bit)| bit))
     }
 
     /// The value given for `opt`.

@@ -1,5 +1,5 @@
-//! Conditions of a kernel struct as two words of bits: which are asked for, and which of them are
-//! inverted (`flags` and `invflags`).
+//! Words of bits in kernel structs, most of which come in pairs: which conditions are asked for, and
+//! which of them are inverted (`flags` and `invflags`).
 
 use std::ops::{BitAnd, BitOrAssign};
 
@@ -32,4 +32,11 @@ pub(crate) fn bits<T: Bits>(conditions: impl IntoIterator<Item = (T, Option<bool
 pub(crate) fn sign<T: Bits>(bit: T, (flags, invflags): (T, T)) -> Option<bool> {
     let has = |word: T| word & bit != T::default();
     has(flags).then(|| has(invflags))
+}
+
+/// All of `bits` in one word.
+pub(crate) fn all<T: Bits>(bits: impl IntoIterator<Item = T>) -> T {
+    let mut word = T::default();
+    bits.into_iter().for_each(|bit| word |= bit);
+    word
 }

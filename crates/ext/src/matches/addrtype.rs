@@ -93,12 +93,21 @@ impl Value for Types {
         _second: &'w [u8],
         _cx: &ValueCx<'_>,
     ) -> Result<Self, (&'w [u8], ValueError)> {
-        let mut bits = 0;
-        for part in first.split(|&c| c == b',') {
-            let bad = (part, ValueError::Own("addrtype: bad type \"%\""));
-            bits |= 1 << type_number(part).ok_or(bad)?;
+        let (mut bits, mut rest) = (0, first);
+        loop {
+            let comma = rest.iter().position(|&c| c == b',');
+            let (part, after) = rest.split_at(comma.unwrap_or(rest.len()));
+            // Upstream quotes the last of a list otherwise than the others.
+            let sentence = match comma {
+                Some(_) => "addrtype: bad type `%'",
+                None => "addrtype: bad type \"%\"",
+            };
+            bits |= 1 << type_number(part).ok_or((rest, ValueError::Own(sentence)))?;
+            match after {
+                [_, after @ ..] => rest = after,
+                [] => return Ok(Self(bits)),
+            }
         }
-        Ok(Self(bits))
     }
 
     fn save(&self, out: &mut Vec<u8>) {

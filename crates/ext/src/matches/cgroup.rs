@@ -157,10 +157,11 @@ impl Extension for Cgroup {
 
 /// Whether the group at `path` is the one at `root` or below it.
 fn is_below(path: &[u8], root: &[u8]) -> bool {
-    let parts = |path: &[u8]| -> Vec<Vec<u8>> {
-        path.split(|&c| c == b'/').filter(|p| !p.is_empty()).map(<[u8]>::to_vec).collect()
-    };
-    parts(path).starts_with(&parts(root))
+    fn parts(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+        path.split(|&c| c == b'/').filter(|part| !part.is_empty())
+    }
+    let mut path = parts(path);
+    parts(root).all(|part| path.next() == Some(part))
 }
 
 impl Match for Cgroup {

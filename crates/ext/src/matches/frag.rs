@@ -64,11 +64,10 @@ impl Extension for Frag {
     };
 
     fn parse(args: &Args<'_>, cx: &ParseCx<'_>) -> Result<Self, ArgError> {
-        let flags = FLAGS.iter().filter(|(opt, ..)| args.has(opt)).map(|&(_, bit, _)| bit);
         Ok(Self {
             ids: FlaggedSpis::new(args.get_neg(&ID, cx)?),
             len: args.get_neg(&LEN, cx)?,
-            flags: flags.fold(0, |all, bit| all | bit),
+            flags: args.bits(FLAGS.map(|(opt, bit, _)| (opt, bit))),
         })
     }
 
@@ -105,7 +104,7 @@ impl Extension for Frag {
 
     fn decode(_rev: u8, _cx: &DecodeCx<'_>, bytes: &[u8]) -> Result<Self, DecodeError> {
         let raw: Ip6tFrag = abi::read(bytes)?;
-        let known = FLAGS.iter().fold(0, |all, &(_, bit, _)| all | bit);
+        let known = signs::all(FLAGS.map(|(_, bit, _)| bit));
         let sign = |bit| signs::sign(bit, (raw.flags, raw.invflags));
         // Options that exclude each other cannot be written down.
         if raw.flags & (flag::MF | flag::NMF) == flag::MF | flag::NMF {

@@ -37,8 +37,7 @@ impl Extension for Rpfilter {
     };
 
     fn parse(args: &Args<'_>, _cx: &ParseCx<'_>) -> Result<Self, ArgError> {
-        let flags = FLAGS.iter().filter(|(opt, _)| args.has(opt));
-        Ok(Self { flags: flags.fold(0, |all, (_, bit)| all | bit) })
+        Ok(Self { flags: args.bits(FLAGS) })
     }
 
     fn save(&self, w: &mut ArgWriter<'_>) {
@@ -61,7 +60,7 @@ impl Extension for Rpfilter {
 
     fn decode(_rev: u8, _cx: &DecodeCx<'_>, bytes: &[u8]) -> Result<Self, DecodeError> {
         let XtRpfilterInfo { flags } = abi::read(bytes)?;
-        let known = FLAGS.iter().fold(0, |all, (_, bit)| all | bit);
+        let known = signs::all(FLAGS.map(|(_, bit)| bit));
         if flags & !known == 0 { Ok(Self { flags }) } else { Err(DecodeError::Unknown) }
     }
 

@@ -75,13 +75,13 @@ struct Counter {
     value: u64,
 }
 
-/// `IPSET_COUNTER_*` (linux/netfilter/ipset/ip_set.h).
+/// How a counter is compared.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 enum Comparison {
-    Eq = 1,
-    Ne = 2,
-    Lt = 3,
-    Gt = 4,
+    Eq,
+    Ne,
+    Lt,
+    Gt,
 }
 
 /// A number of packets or bytes.
@@ -138,15 +138,11 @@ impl Comparisons {
 
 impl Counter {
     fn from_raw(op: u8, value: u64) -> Result<Option<Self>, DecodeError> {
-        let op = match op {
-            0 => return Ok(None),
-            1 => Comparison::Eq,
-            2 => Comparison::Ne,
-            3 => Comparison::Lt,
-            4 => Comparison::Gt,
-            _ => return Err(DecodeError::Unknown),
-        };
-        Ok(Some(Self { op, value }))
+        if op == 0 {
+            return Ok(None);
+        }
+        let op = Comparison::ALL.into_iter().find(|known| known.number() == op);
+        Ok(Some(Self { op: op.ok_or(DecodeError::Unknown)?, value }))
     }
 
     fn raw(counter: Option<Self>) -> CounterMatch {
@@ -155,6 +151,9 @@ impl Counter {
 }
 
 impl Comparison {
+    const ALL: [Self; 4] = [Self::Eq, Self::Ne, Self::Lt, Self::Gt];
+
+    /// `IPSET_COUNTER_*` (linux/netfilter/ipset/ip_set.h).
     const fn number(self) -> u8 {
         match self {
             Self::Eq => 1,

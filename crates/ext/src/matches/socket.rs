@@ -9,7 +9,17 @@ const NOWILDCARD: Opt<Flag> = Opt::new("nowildcard", "also a socket bound to any
 const RESTORE_SKMARK: Opt<Flag> = Opt::new("restore-skmark", "gives the packet the socket's mark");
 
 /// `XT_SOCKET_*` (linux/netfilter/xt_socket.h).
-const FLAGS: [(&Opt<Flag>, u8); 3] = [(&TRANSPARENT, 1), (&NOWILDCARD, 2), (&RESTORE_SKMARK, 4)];
+mod flag {
+    pub(super) const TRANSPARENT: u8 = 1;
+    pub(super) const NOWILDCARD: u8 = 2;
+    pub(super) const RESTORE_SKMARK: u8 = 4;
+}
+
+const FLAGS: [(&Opt<Flag>, u8); 3] = [
+    (&TRANSPARENT, flag::TRANSPARENT),
+    (&NOWILDCARD, flag::NOWILDCARD),
+    (&RESTORE_SKMARK, flag::RESTORE_SKMARK),
+];
 
 /// `-m socket`.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -22,9 +32,9 @@ pub struct Socket {
 const fn known_flags(rev: u8) -> u8 {
     match rev {
         0 => 0,
-        1 => 1,
-        2 => 3,
-        _ => 7,
+        1 => flag::TRANSPARENT,
+        2 => flag::TRANSPARENT | flag::NOWILDCARD,
+        _ => flag::TRANSPARENT | flag::NOWILDCARD | flag::RESTORE_SKMARK,
     }
 }
 
@@ -49,8 +59,7 @@ impl Extension for Socket {
     };
 
     fn parse(args: &Args<'_>, _cx: &ParseCx<'_>) -> Result<Self, ArgError> {
-        let flags = FLAGS.iter().filter(|(opt, _)| args.has(opt));
-        Ok(Self { flags: flags.fold(0, |all, (_, bit)| all | bit) })
+        Ok(Self { flags: args.bits(FLAGS) })
     }
 
     fn save(&self, w: &mut ArgWriter<'_>) {
@@ -79,12 +88,10 @@ impl Extension for Socket {
     }
 
     fn view(&self) -> View {
-        let sets_mark = self.flags & RESTORE_SKMARK_BIT != 0;
+        let sets_mark = self.flags & flag::RESTORE_SKMARK != 0;
         View::Opaque(if sets_mark { Class::Barrier } else { Class::Context })
     }
 }
-
-const RESTORE_SKMARK_BIT: u8 = 4;
 
 impl Match for Socket {
     /// `socket_match`: a socket bound to any address does not count, unless asked for; one that is
@@ -96,11 +103,16 @@ impl Match for Socket {
             Known::Unknown(why) => return Truth::Unknown(why),
         };
         let has = |bit| self.flags & bit != 0;
-        let bound = if has(2) { Truth::Yes } else { socket.wildcard.test(|wildcard| !wildcard) };
-        let takes =
-            bound.and_then(|| if has(1) { socket.transparent.test(|&t| t) } else { Truth::Yes });
+        let bound = match has(flag::NOWILDCARD) {
+            true => Truth::Yes,
+            false => socket.wildcard.test(|wildcard| !wildcard),
+        };
+        let takes = bound.and_then(|| match has(flag::TRANSPARENT) {
+            true => socket.transparent.test(|&transparent| transparent),
+            false => Truth::Yes,
+        });
         match takes {
-            Truth::Yes if has(RESTORE_SKMARK_BIT) => {
+            Truth::Yes if has(flag::RESTORE_SKMARK) => {
                 Truth::Unknown("the match changes the packet's mark to that of the socket")
             }
             takes => takes,

@@ -92,6 +92,20 @@ fn push_flags(out: &mut Vec<u8>, flags: KeywordSet<FlagNames>) {
     if flags.bits == 0 { out.extend_from_slice(b"NONE") } else { flags.save(out) }
 }
 
+/// Nothing between two commas is no flag, but a list must have one.
+fn read_flags<'w>(
+    list: &'w [u8],
+    cx: &ValueCx<'_>,
+) -> Result<KeywordSet<FlagNames>, (&'w [u8], ValueError)> {
+    let unknown = |word| (word, ValueError::Own("Unknown TCP flag `%'"));
+    let mut flags = None;
+    for part in list.split(|&c| c == b',').filter(|part| !part.is_empty()) {
+        let read = KeywordSet::<FlagNames>::parse(part, cx).map_err(|_| unknown(part))?;
+        flags = KeywordSet::from_bits(read.bits | flags.map_or(0, |f: KeywordSet<_>| f.bits));
+    }
+    flags.ok_or(unknown(list))
+}
+
 impl Value for Flags {
     const SYNTAX: &'static str = "mask set";
     const ARITY: Arity = Arity::Two;
@@ -106,10 +120,7 @@ impl Value for Flags {
         second: &'w [u8],
         cx: &ValueCx<'_>,
     ) -> Result<Self, (&'w [u8], ValueError)> {
-        let unknown = |word| (word, ValueError::Own("Unknown TCP flag `%'"));
-        let mask = KeywordSet::parse(first, cx).map_err(|_| unknown(first))?;
-        let set = KeywordSet::parse(second, cx).map_err(|_| unknown(second))?;
-        Ok(Self { mask, set })
+        Ok(Self { mask: read_flags(first, cx)?, set: read_flags(second, cx)? })
     }
 
     fn save(&self, out: &mut Vec<u8>) {
@@ -147,6 +158,8 @@ impl Extension for Tcp {
             ("-p tcp --dport 22", Some("--dport 22")),
             ("-p tcp ! --sport :1023", Some("--sport 1024:65535")),
             ("-p tcp --syn", Some("--tcp-flags FIN,SYN,RST,ACK SYN")),
+            ("-p tcp --tcp-flags ,SYN,,ACK SYN,", Some("--tcp-flags SYN,ACK SYN")),
+            ("-p tcp --tcp-flags , SYN", None),
             ("-p tcp --tcp-flags ALL NONE", Some("--tcp-flags FIN,SYN,RST,PSH,ACK,URG NONE")),
             ("-p tcp --tcp-option 0", None),
             ("-p tcp --dport 65536", None),

@@ -123,9 +123,7 @@ impl Connmark {
     #[must_use]
     pub fn marks(&self, connection: u32, packet: u32) -> (u32, u32) {
         match self.change {
-            Change::Set(MarkMask { value, mask }, _) => {
-                (self.shift.of((connection & !mask) ^ value), packet)
-            }
+            Change::Set(change, _) => (self.shift.of(change.changed(connection)), packet),
             Change::Save { nfmask, ctmask } => {
                 ((connection & !ctmask) ^ self.shift.of(packet & nfmask), packet)
             }
@@ -137,16 +135,12 @@ impl Connmark {
 
     /// What is set, and how far: the masks count only when given after it.
     fn parse_set(args: &Args<'_>, cx: &ParseCx<'_>) -> Result<Option<MarkMask>, ArgError> {
-        let numbers = [args.get(&AND_MARK, cx)?, args.get(&OR_MARK, cx)?, args.get(&XOR_MARK, cx)?];
-        let masked = args.get(&SET_MARK, cx)?;
-        let masked = masked.map(|m| MarkMask { value: m.value, mask: m.mask | m.value });
-        let change = match (args.get(&SET_XMARK, cx)?.or(masked), numbers) {
-            (Some(change), _) => change,
-            (None, [Some(bits), _, _]) => MarkMask { value: 0, mask: !bits },
-            (None, [None, Some(bits), _]) => MarkMask { value: bits, mask: bits },
-            (None, [None, None, Some(bits)]) => MarkMask { value: bits, mask: 0 },
-            (None, [None, None, None]) => return Ok(None),
-        };
+        let change = MarkMask::change(
+            args.get(&SET_XMARK, cx)?,
+            args.get(&SET_MARK, cx)?,
+            [args.get(&AND_MARK, cx)?, args.get(&OR_MARK, cx)?, args.get(&XOR_MARK, cx)?],
+        );
+        let Some(change) = change else { return Ok(None) };
         let at = |names: &[&str]| args.seen().iter().rposition(|s| names.contains(&s.def.name));
         let later = at(&[CTMASK.def().name, MASK.def().name]) > at(&CHANGES);
         let mask = args.get(&CTMASK, cx)?.or(args.get(&MASK, cx)?).filter(|_| later);
@@ -199,9 +193,9 @@ impl Extension for Connmark {
     fn save(&self, w: &mut ArgWriter<'_>) {
         let hex = |n: u32| format!("{n:#x}");
         match self.change {
-            Change::Set(MarkMask { value, mask }, _) => {
+            Change::Set(change, _) => {
                 w.name(false, SET_XMARK.def().name);
-                w.word(&format!("{value:#x}/{mask:#x}"));
+                w.word(&change.saved_change());
             }
             Change::Save { nfmask, ctmask } | Change::Restore { nfmask, ctmask } => {
                 let save = matches!(self.change, Change::Save { .. });
@@ -220,7 +214,7 @@ impl Extension for Connmark {
     fn list(&self, w: &mut ListWriter<'_>) {
         w.word("CONNMARK ");
         match self.change {
-            Change::Set(change, _) => w.raw(&listed_change(change)),
+            Change::Set(change, _) => w.raw(&change.listed_change()),
             Change::Save { nfmask, ctmask } if nfmask == ctmask => {
                 w.raw("save").raw(&listed_mask(nfmask))
             }
@@ -284,17 +278,6 @@ impl Extension for Connmark {
 
     fn effect(&self) -> Effect {
         Effect::Connmark(self.clone())
-    }
-}
-
-/// A change of the mark in the shortest words.
-fn listed_change(change: MarkMask) -> String {
-    match change {
-        MarkMask { value: 0, mask } => format!("and {:#x}", !mask),
-        MarkMask { value, mask } if value == mask => format!("or {value:#x}"),
-        MarkMask { value, mask: 0 } => format!("xor {value:#x}"),
-        MarkMask { value, mask: u32::MAX } => format!("set {value:#x}"),
-        MarkMask { value, mask } => format!("xset {value:#x}/{mask:#x}"),
     }
 }
 

@@ -121,7 +121,7 @@ impl Value for Prefix {
     fn save(&self, out: &mut Vec<u8>) {
         match self.0.prefix_len() {
             Some(len) => len.save(out),
-            None => addr::push_addr(out, self.0.addr()),
+            None => addr::push_addr(out, self.0.address()),
         }
     }
 

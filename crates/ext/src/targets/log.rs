@@ -123,11 +123,10 @@ impl Extension for Log {
     };
 
     fn parse(args: &Args<'_>, cx: &ParseCx<'_>) -> Result<Self, ArgError> {
-        let flags = FLAGS.iter().filter(|(opt, _)| args.has(opt)).map(|&(_, bit)| bit);
         Ok(Self {
             level: args.get(&LEVEL, cx)?.unwrap_or(Keyword::of(WARNING)),
             prefix: args.get(&PREFIX, cx)?.unwrap_or_default(),
-            flags: flags.fold(0, |all, bit| all | bit),
+            flags: args.bits(FLAGS),
         })
     }
 
@@ -167,7 +166,7 @@ impl Extension for Log {
 
     fn decode(_rev: u8, _cx: &DecodeCx<'_>, bytes: &[u8]) -> Result<Self, DecodeError> {
         let raw: XtLogInfo = abi::read(bytes)?;
-        let known = FLAGS.iter().fold(0, |all, (_, bit)| all | bit);
+        let known = signs::all(FLAGS.map(|(_, bit)| bit));
         if raw.logflags & !known != 0 {
             return Err(DecodeError::Unknown);
         }

@@ -60,38 +60,21 @@ impl Extension for Mark {
 
     fn parse(args: &Args<'_>, cx: &ParseCx<'_>) -> Result<Self, ArgError> {
         let none = "MARK: One of the --set-xmark, --{and,or,xor,set}-mark options is required";
-        let change = if let Some(m) = args.get(&SET_XMARK, cx)? {
-            m
-        } else if let Some(MarkMask { value, mask }) = args.get(&SET_MARK, cx)? {
-            MarkMask { value, mask: mask | value }
-        } else if let Some(bits) = args.get(&AND_MARK, cx)? {
-            MarkMask { value: 0, mask: !bits }
-        } else if let Some(bits) = args.get(&OR_MARK, cx)? {
-            MarkMask { value: bits, mask: bits }
-        } else if let Some(bits) = args.get(&XOR_MARK, cx)? {
-            MarkMask { value: bits, mask: 0 }
-        } else {
-            return Err(ArgError::own("MARK", none));
-        };
-        Ok(Self(change))
+        let change = MarkMask::change(
+            args.get(&SET_XMARK, cx)?,
+            args.get(&SET_MARK, cx)?,
+            [args.get(&AND_MARK, cx)?, args.get(&OR_MARK, cx)?, args.get(&XOR_MARK, cx)?],
+        );
+        change.map(Self).ok_or(ArgError::own("MARK", none))
     }
 
     fn save(&self, w: &mut ArgWriter<'_>) {
-        let MarkMask { value, mask } = self.0;
         w.name(false, SET_XMARK.def().name);
-        w.word(&format!("{value:#x}/{mask:#x}"));
+        w.word(&self.0.saved_change());
     }
 
     fn list(&self, w: &mut ListWriter<'_>) {
-        let MarkMask { value, mask } = self.0;
-        w.word("MARK");
-        w.word(&match (value, mask) {
-            (0, _) => format!("and {:#x}", !mask),
-            _ if value == mask => format!("or {value:#x}"),
-            (_, 0) => format!("xor {value:#x}"),
-            (_, u32::MAX) => format!("set {value:#x}"),
-            _ => format!("xset {value:#x}/{mask:#x}"),
-        });
+        w.word("MARK").word(&self.0.listed_change());
     }
 
     /// Revision 1 knows three of the changes, revision 0 one.

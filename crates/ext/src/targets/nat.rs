@@ -108,8 +108,7 @@ impl Layout {
 impl Range {
     /// The range typed as `to` and with the flags in `args`.
     pub(super) fn new(to: To, args: &Args<'_>) -> Self {
-        let given = FLAGS.iter().filter(|(opt, _)| args.has(opt));
-        Self { to, flags: given.fold(0, |all, (_, bit)| all | bit) }
+        Self { to, flags: args.bits(FLAGS) }
     }
 
     /// Writes the flags given.
@@ -214,7 +213,8 @@ impl Range {
         }
         let ports = has(bit::PROTO_SPECIFIED).then_some(Ports { lo, hi, base });
         let named = |opt: &Opt<Flag>| options.iter().any(|o| o.def().name == opt.def().name);
-        let allowed = FLAGS.iter().filter(|(opt, _)| named(opt)).fold(0, |all, (_, bit)| all | bit);
+        let allowed =
+            signs::all(FLAGS.into_iter().filter(|(opt, _)| named(opt)).map(|(_, bit)| bit));
         // A flag outside `allowed` is lost here, and found missing when the bytes are compared.
         Ok(Self { to: To { addresses, ports }, flags: range.flags & allowed })
     }

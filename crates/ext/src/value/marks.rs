@@ -13,6 +13,45 @@ pub struct MarkMask {
     pub mask: u32,
 }
 
+/// A change of a mark, which becomes `(mark & ~mask) ^ value`: what MARK and CONNMARK share.
+impl MarkMask {
+    /// The change that one of `--set-xmark`, `--set-mark` and `--and-mark`, `--or-mark`, `--xor-mark`
+    /// asks for.
+    pub(crate) fn change(
+        set_xmark: Option<Self>,
+        set_mark: Option<Self>,
+        [and, or, xor]: [Option<u32>; 3],
+    ) -> Option<Self> {
+        let set = set_mark.map(|m| Self { value: m.value, mask: m.mask | m.value });
+        let and = and.map(|bits| Self { value: 0, mask: !bits });
+        let or = or.map(|bits| Self { value: bits, mask: bits });
+        let xor = xor.map(|bits| Self { value: bits, mask: 0 });
+        set_xmark.or(set).or(and).or(or).or(xor)
+    }
+
+    /// `mark` changed.
+    #[must_use]
+    pub const fn changed(self, mark: u32) -> u32 {
+        (mark & !self.mask) ^ self.value
+    }
+
+    /// `0x5/0x7`, the mask always there.
+    pub(crate) fn saved_change(self) -> String {
+        format!("{:#x}/{:#x}", self.value, self.mask)
+    }
+
+    /// The change in the shortest words.
+    pub(crate) fn listed_change(self) -> String {
+        match self {
+            Self { value: 0, mask } => format!("and {:#x}", !mask),
+            Self { value, mask } if value == mask => format!("or {value:#x}"),
+            Self { value, mask: 0 } => format!("xor {value:#x}"),
+            Self { value, mask: u32::MAX } => format!("set {value:#x}"),
+            Self { value, mask } => format!("xset {value:#x}/{mask:#x}"),
+        }
+    }
+}
+
 impl Value for MarkMask {
     const SYNTAX: &'static str = "value[/mask]";
 

@@ -45,12 +45,6 @@ impl UnionMask {
         Ok(Self { mask, filled: Unseen(addr::prefix_len(mask).is_none()) })
     }
 
-    /// The mask.
-    #[must_use]
-    pub const fn addr(&self) -> IpAddr {
-        self.mask
-    }
-
     /// The prefix length, when the mask is contiguous.
     #[must_use]
     pub fn prefix_len(&self) -> Option<u8> {
