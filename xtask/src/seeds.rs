@@ -216,8 +216,8 @@ fn dumps(repository: &Repository, blobs: &[Blob]) -> Result<Inputs, String> {
     Ok(inputs)
 }
 
-/// Packets of every protocol that is looked into, bare and as captures.
-fn packets() -> Option<Inputs> {
+/// What stands behind the IP header: every protocol that is looked into, `quoted` in an ICMP error.
+fn transports(quoted: &[u8]) -> [(Transport, &[u8]); 12] {
     let tcp = Tcp {
         sport: 1024,
         dport: 22,
@@ -225,17 +225,11 @@ fn packets() -> Option<Inputs> {
         options: vec![2, 4, 5, 0xb4, 1, 3, 3, 7, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0],
         ..Tcp::default()
     };
-    let quoted = Packet::build(
-        &Ip::new(IpAddr::from([10, 0, 0, 2]), IpAddr::from([10, 0, 0, 1])),
-        &Transport::Udp { sport: 53, dport: 4000 },
-        b"12345678",
-    );
-    let quoted = quoted.ok()?.bytes().to_vec();
-    let transports: [(Transport, &[u8]); 12] = [
+    [
         (Transport::Tcp(tcp), b"GET / HTTP/1.0\r\n"),
         (Transport::Udp { sport: 53, dport: 4000 }, b"\x12\x34\x81\x80"),
         (Transport::Icmp { kind: 8, code: 0, rest: [0, 1, 0, 2] }, b"ping"),
-        (Transport::Icmp { kind: 3, code: 4, rest: [0, 0, 5, 0] }, &quoted),
+        (Transport::Icmp { kind: 3, code: 4, rest: [0, 0, 5, 0] }, quoted),
         (Transport::Icmp { kind: 128, code: 0, rest: [0; 4] }, b"ping"),
         (
             Transport::Sctp { sport: 9, dport: 80, tag: 7 },
@@ -247,7 +241,18 @@ fn packets() -> Option<Inputs> {
         (Transport::Other(108), b"\x06\0\0\x02compressed"),
         (Transport::Other(135), b"\x3b\x01\x05\0\0\0\0\0\0\0\0\x40\x01\x02\0\0"),
         (Transport::Other(136), b"\0\x50\x10\0\0\x08\0\0"),
-    ];
+    ]
+}
+
+/// Packets of every protocol that is looked into, bare and as captures.
+fn packets() -> Option<Inputs> {
+    let quoted = Packet::build(
+        &Ip::new(IpAddr::from([10, 0, 0, 2]), IpAddr::from([10, 0, 0, 1])),
+        &Transport::Udp { sport: 53, dport: 4000 },
+        b"12345678",
+    );
+    let quoted = quoted.ok()?.bytes().to_vec();
+    let transports = transports(&quoted);
     let addresses = [
         (IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2])),
         (
