@@ -7,6 +7,7 @@ mod commands;
 mod counters;
 mod kernel_log;
 mod links;
+mod paper;
 mod report;
 mod script;
 mod services;
@@ -23,6 +24,7 @@ use oxtables_sys::signal;
 
 use counters::{Evidence, Snapshot};
 use kernel_log::KernelLog;
+use paper::Paper;
 use report::{Report, Row, Widths};
 use script::{Lesson, Step, Try};
 use traffic::{Outcome, Traffic};
@@ -34,7 +36,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const SILENCE: Duration = Duration::from_millis(150);
 
 const USAGE: &str = "\
-Usage: oxtables demo [--lesson NAME]... [--list] [--contrary]
+Usage: oxtables demo [--lesson NAME]... [--list] [--contrary] [--engine]
 
 Plays a firewall tutorial on the real kernel, in user and network namespaces of its
 own: no root is needed, and nothing of this host is touched.
@@ -42,10 +44,11 @@ own: no root is needed, and nothing of this host is touched.
   --lesson NAME  this lesson only (may be given several times)
   --list         the lessons' names
   --contrary     state every expectation wrongly: each has to show as a MISMATCH
+  --engine       on paper: the rules in a save file, the packets in userspace; so it is
+                 too where namespaces are forbidden
   -h, --help     this text
 
-The exit code is 0 when all was as expected, 1 when not or when namespaces are
-forbidden here, 2 for a wrong argument.";
+The exit code is 0 when all was as expected, 1 when not, 2 for a wrong argument.";
 
 const DRAWING: &str = concat!(
     "  client                        firewall                       server\n",
@@ -59,6 +62,7 @@ struct Options {
     list: bool,
     help: bool,
     contrary: bool,
+    engine: bool,
 }
 
 /// Runs the demo with the words behind `demo`, and gives its exit code. The process must have one thread only.
@@ -90,6 +94,7 @@ fn parse(words: &[&[u8]]) -> Result<Options, String> {
             }
             b"--list" => options.list = true,
             b"--contrary" => options.contrary = true,
+            b"--engine" => options.engine = true,
             b"-h" | b"--help" => options.help = true,
             other => {
                 return Err(format!("unknown argument `{}' (--help tells more)", visible(other)));
@@ -116,17 +121,35 @@ fn perform(options: &Options) -> Result<bool, String> {
     signal::ignore_sigpipe();
     // The log is the first namespace's: it has to be opened before that is left.
     let log = KernelLog::open();
-    let world = World::make().map_err(|e| explain(&e))?;
-    let mut stage = Stage {
-        traffic: Traffic::new(&world).map_err(|e| format!("cannot watch the packets: {e}"))?,
-        world: &world,
-        shell: Shell::default(),
-        log,
-        report,
-        contrary: options.contrary,
+    let world = if options.engine { None } else { world_or_paper()? };
+    let ground = match &world {
+        Some(world) => {
+            let traffic =
+                Traffic::new(world).map_err(|e| format!("cannot watch the packets: {e}"))?;
+            Ground::Real { world, traffic, log }
+        }
+        None => {
+            let paper = Paper::make().map_err(|e| format!("no place for the rules: {e}"))?;
+            commands::on_file(&paper.rules());
+            Ground::Paper(paper)
+        }
     };
+    let mut stage = Stage { ground, shell: Shell::default(), report, contrary: options.contrary };
     stage.play(&options.lessons).map_err(|e| e.to_string())?;
     stage.report.summary(start.elapsed().as_secs_f64()).map_err(|e| e.to_string())
+}
+
+/// The hosts in namespaces; none where those are forbidden, with a word about it.
+fn world_or_paper() -> Result<Option<World>, String> {
+    match World::make() {
+        Ok(world) => Ok(Some(world)),
+        Err(e @ Failed::Forbidden(_)) => {
+            let why = explain(&e);
+            eprintln!("oxtables demo: {why}\nSo it is played on paper, as with --engine.");
+            Ok(None)
+        }
+        Err(e) => Err(explain(&e)),
+    }
 }
 
 /// Why there are no namespaces, and what allows them.
@@ -163,24 +186,34 @@ fn explain(failed: &Failed) -> String {
     text
 }
 
+/// What the hosts are made of.
+// There is one.
+#[allow(clippy::large_enum_variant)]
+enum Ground<'a> {
+    /// Namespaces, and the real kernel.
+    Real { world: &'a World, traffic: Traffic<'a>, log: KernelLog },
+    /// The engine.
+    Paper(Paper),
+}
+
 /// The lessons being played.
 struct Stage<'a, W: Write> {
-    world: &'a World,
-    traffic: Traffic<'a>,
+    ground: Ground<'a>,
     shell: Shell,
-    log: KernelLog,
     report: Report<W>,
     contrary: bool,
 }
 
 impl<W: Write> Stage<'_, W> {
     fn play(&mut self, only: &[&str]) -> io::Result<()> {
-        services::start(self.world)?;
+        if let Ground::Real { world, .. } = &self.ground {
+            services::start(world)?;
+        }
         self.report.text(DRAWING)?;
         let wanted = |l: &&Lesson| only.is_empty() || only.contains(&l.name);
         for (number, lesson) in (1..).zip(script::lessons().filter(wanted)) {
             self.report.lesson(number, lesson.name, lesson.title, widths(lesson))?;
-            if lesson.name == "ipv6" && !self.world.ipv6 {
+            if lesson.name == "ipv6" && !self.has_ipv6() {
                 self.report.note("SKIPPED: this kernel has no IPv6")?;
                 continue;
             }
@@ -192,6 +225,13 @@ impl<W: Write> Stage<'_, W> {
         Ok(())
     }
 
+    const fn has_ipv6(&self) -> bool {
+        match &self.ground {
+            Ground::Real { world, .. } => world.ipv6,
+            Ground::Paper(_) => true,
+        }
+    }
+
     /// Every lesson begins with empty tables.
     fn clear(&self) -> io::Result<()> {
         const EMPTY: &str = "\
@@ -201,7 +241,7 @@ impl<W: Write> Stage<'_, W> {
             *nat\n:PREROUTING ACCEPT\n:INPUT ACCEPT\n:OUTPUT ACCEPT\n:POSTROUTING ACCEPT\nCOMMIT\n\
             *filter\n:INPUT ACCEPT\n:FORWARD ACCEPT\n:OUTPUT ACCEPT\nCOMMIT\n";
         let families = ["iptables-restore", "ip6tables-restore"];
-        for restore in families.iter().take(if self.world.ipv6 { 2 } else { 1 }) {
+        for restore in families.iter().take(if self.has_ipv6() { 2 } else { 1 }) {
             let output = commands::run(&[restore], EMPTY.as_bytes())?;
             if !output.status.success() {
                 let why = visible(&output.stderr);
@@ -268,14 +308,25 @@ impl<W: Write> Stage<'_, W> {
         let patience = if *outcome == Outcome::Silence { SILENCE } else { PATIENCE };
         let save = if to.is_ipv4() { "iptables-save" } else { "ip6tables-save" };
         let before = Snapshot::take(save, evidence)?;
-        self.log.skip()?;
-        let got = self.traffic.send(*from, *probe, *to, patience);
+        let got = match &mut self.ground {
+            Ground::Real { traffic, log, .. } => {
+                log.skip()?;
+                traffic.send(*from, *probe, *to, patience)
+            }
+            Ground::Paper(paper) => paper.send(*from, *probe, *to),
+        };
         let after = Snapshot::take(save, evidence)?;
         let mut as_expected = matches!(&got, Ok(got) if *got == wanted);
         let mut decided = Vec::new();
         for one in *evidence {
             let (text, there) = match one {
-                Evidence::Log(prefix) => self.log.find(prefix)?,
+                Evidence::Log(prefix) => match &mut self.ground {
+                    Ground::Real { log, .. } => log.find(prefix)?,
+                    Ground::Paper(paper) => match paper.logged(prefix) {
+                        Some(line) => (format!("log: {}", visible(line.as_bytes())), true),
+                        None => ("log: no such line".to_owned(), false),
+                    },
+                },
                 _ => before.counted(&after, *one),
             };
             as_expected &= there;

@@ -6,7 +6,7 @@
 
 mod file;
 
-pub(crate) use file::{Broken, Contents};
+pub(crate) use file::{Broken, Contents, set_counters};
 
 use crate::machine::Machine;
 use file::{Changes, RulesFile};

@@ -72,7 +72,7 @@ fn an_ordinary_user_may() {
 
 /// In a user namespace that may have no network namespaces.
 #[test]
-fn says_so_where_namespaces_are_forbidden() {
+fn is_played_on_paper_where_namespaces_are_forbidden() {
     let script = "echo 0 > /proc/sys/user/max_net_namespaces && exec \"$0\" demo";
     let output = Command::new("unshare").args(["-Ur", "sh", "-c", script, BINARY]).output();
     let output = match output {
@@ -83,7 +83,23 @@ fn says_so_where_namespaces_are_forbidden() {
         }
     };
     let stderr = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    let (right, of) = counts(stdout.lines().last().unwrap());
+    assert!(output.status.code() == Some(0) && right == of && of > 60, "{stdout}{stderr}");
     assert!(stderr.contains("does not let you have user and network namespaces"), "{stderr}");
     assert!(stderr.contains("user.max_net_namespaces is 0: sysctl -w"), "{stderr}");
+}
+
+#[test]
+fn on_paper_all_is_as_expected_and_every_contrary_is_noticed() {
+    // An environment that names another file must not matter.
+    let on_paper = |words: &[&str]| {
+        run(Command::new(BINARY).env("OXTABLES_BACKEND", "file:/nonexistent/x").args(words))
+            .unwrap()
+    };
+    let (code, last, all) = on_paper(&["demo", "--engine"]);
+    let (right, of) = counts(&last);
+    assert!(code == 0 && right == of && of > 60, "{all}");
+    let (code, last, all) = on_paper(&["demo", "--engine", "--contrary"]);
+    assert!(code == 1 && counts(&last) == (0, of), "{all}");
 }

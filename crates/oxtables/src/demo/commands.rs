@@ -1,9 +1,23 @@
 //! The commands of the lessons: as typed, run as `iptables` itself runs, inside the firewall.
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+
+/// The save file that the commands work on, if it is not the kernel.
+static RULES: OnceLock<OsString> = OnceLock::new();
+
+/// Lets all commands work on a save file.
+pub(super) fn on_file(path: &Path) {
+    let mut place = OsString::from("file:");
+    place.push(path);
+    // Only one demo is played in a process.
+    let _once = RULES.set(place);
+}
 
 /// Runs commands, and keeps the files they write and read in memory.
 #[derive(Default)]
@@ -39,7 +53,10 @@ impl Shell {
 /// Runs this program as the first word, with the others as arguments.
 pub(super) fn run<W: AsRef<str>>(words: &[W], input: &[u8]) -> io::Result<Output> {
     let (name, args) = words.split_first().ok_or_else(|| io::Error::other("an empty command"))?;
+    // Whatever the caller's environment says of a back end is not for the demo.
+    let place = RULES.get().cloned().unwrap_or_else(|| OsString::from("nft"));
     let mut child = Command::new("/proc/self/exe")
+        .env("OXTABLES_BACKEND", place)
         .arg0(name.as_ref())
         .args(args.iter().map(AsRef::as_ref))
         .stdin(if input.is_empty() { Stdio::null() } else { Stdio::piped() })

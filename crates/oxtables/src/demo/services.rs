@@ -7,13 +7,13 @@ use std::thread;
 use super::world::{Host, World};
 
 /// The TCP ports that are open, per host.
-const TCP: [(Host, &[u16]); 3] = [
+pub(super) const TCP: [(Host, &[u16]); 3] = [
     (Host::Client, &[80]),
     (Host::Firewall, &[22, 80, 3128, 5432, 8080]),
     (Host::Server, &[22, 80, 5432]),
 ];
 /// The UDP ports that are open, per host.
-const UDP: [(Host, &[u16]); 2] = [(Host::Firewall, &[53]), (Host::Server, &[53, 5060])];
+pub(super) const UDP: [(Host, &[u16]); 2] = [(Host::Firewall, &[53]), (Host::Server, &[53, 5060])];
 
 /// Opens all ports; threads answer until the process ends.
 pub(super) fn start(world: &World) -> io::Result<()> {
@@ -52,7 +52,8 @@ fn serve_udp(socket: &UdpSocket, host: Host, port: u16) {
     }
 }
 
-fn greeting(host: Host, port: u16, peer: SocketAddr) -> String {
+/// What a service says.
+pub(super) fn greeting(host: Host, port: u16, peer: SocketAddr) -> String {
     format!("{host} {port} {}", peer.ip().to_canonical())
 }
 

@@ -6,8 +6,8 @@ use crate::{restore, teach};
 use oxtables_backend::{BackendError, Listing, Object, Refusal, Scope, Step};
 use oxtables_base::text::visible;
 use oxtables_base::{Counters, Family};
-use oxtables_engine::RulesetError;
-use oxtables_model::{Edit, NotApplied, Table, TableName};
+use oxtables_engine::{Engine, RuleRef, RulesetError};
+use oxtables_model::{Edit, Entry, NotApplied, Table, TableName};
 use oxtables_syntax::Request;
 use oxtables_syntax::restore::{Item, RestoreError, RestoreErrorKind, RestoreOptions, read};
 use oxtables_syntax::save::{self, ShowCounters};
@@ -301,6 +301,37 @@ impl RulesFile {
         let dir = path.parent().filter(|d| !d.as_os_str().is_empty()).unwrap_or(Path::new("."));
         File::open(dir)?.sync_all()
     }
+}
+
+/// Writes what an engine with the rules of a file has counted into the file.
+pub(crate) fn set_counters(family: Family, path: &Path, engine: &Engine) -> io::Result<()> {
+    let file = RulesFile::new(family, path.to_owned());
+    let _lock = lock::take(&with_suffix(path, ".lock"), true)?;
+    let text = std::fs::read(path)?;
+    let parsed = Contents::parse(family, &text, &mut |_, _, _| Ok(()));
+    let mut contents = parsed.map_err(|e| io::Error::other(e.explain(family, path, &text)))?;
+    for table in &mut contents.tables {
+        let name = table.name();
+        let mut chains = table.listing();
+        chains.retain(|c| c.exists);
+        for chain in &mut chains {
+            let counted = engine.chain_counters(family, name, &chain.name).unwrap_or_default();
+            for (listed, counters) in chain.rules.iter_mut().zip(counted) {
+                if let Entry::Rule(rule) = &mut listed.entry {
+                    rule.counters = counters;
+                }
+            }
+            let policy = |r: &RuleRef| r.table == name && *r.chain == chain.name && r.number == 0;
+            let all = engine.counters(family);
+            if let (Some(base), Some((_, counters))) =
+                (&mut chain.base, all.into_iter().find(|(r, _)| policy(r)))
+            {
+                base.counters = counters;
+            }
+        }
+        *table = Table::with_chains(name, chains);
+    }
+    file.write(&contents.text(family))
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
