@@ -431,6 +431,10 @@ impl Tcp {
         status: Status,
     ) -> (Judged, bool) {
         (self.last_kind, self.last_dir, self.state) = (segment.kind, dir, new);
+        if segment.kind == Kind::Syn {
+            // As seen with 6.18: a SYN that fits is not one that a reset can answer past the windows.
+            self.last_end = 0;
+        }
         if old != new && new == State::FinWait {
             self.side(dir).flags |= flag::CLOSE_INIT;
         }
@@ -479,7 +483,9 @@ impl Tcp {
             let (scale, flags, last) = (self.last_scale, self.last_flags, self.last_dir);
             let maxack = self.side(last).maxack;
             *self.side(last) = Side { end, maxend: end, maxwin: win, maxack, scale, flags };
-            *self.side(dir) = Side::default();
+            // One that was picked up in the middle stays liberal, as seen with 6.18.
+            let liberal = self.side(dir).flags & flag::BE_LIBERAL;
+            *self.side(dir) = Side { flags: liberal, ..Side::default() };
             self.state = State::SynSent;
             return Some(State::SynRecv);
         }
