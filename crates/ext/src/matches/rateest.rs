@@ -42,6 +42,9 @@ const HAS_BPS: u16 = 16;
 const HAS_PPS: u16 = 32;
 
 /// `-m rateest`.
+///
+/// COMPAT: a rule is taken only while rules with the target RATEEST keep the estimators it names; the
+/// kernel refuses it else (`No such file or directory`), ours as upstream's.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Rateest(Box<Comparison>);
 
