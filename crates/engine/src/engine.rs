@@ -6,6 +6,7 @@ use crate::conntrack::{Connections, Tracked};
 use crate::effect::differences;
 use crate::fields::Fields;
 use crate::program::{Program, Station, hook_index};
+use crate::reception;
 use crate::ruleset::{Ruleset, RulesetError};
 use crate::state::State;
 use crate::topology::{Routed, Topology};
@@ -217,7 +218,9 @@ struct Way<'e> {
 impl Way<'_> {
     /// `net/ipv4/ip_input.c:ip_rcv`: PREROUTING, routing, then INPUT or FORWARD and POSTROUTING.
     fn arrived(&mut self) -> Result<End, End> {
+        reception::before_hooks(&self.trip.packet)?;
         self.hook(Hook::Prerouting, Known::Absent)?;
+        reception::options(&self.trip.packet)?;
         match self.route()? {
             Routed::Local => {
                 // net/ipv4/ip_input.c:ip_local_deliver; IPv6 puts together behind the hook.
@@ -239,6 +242,7 @@ impl Way<'_> {
 
     /// `net/ipv4/ip_forward.c:ip_forward`: the TTL is looked at before the hook and lowered before it.
     fn forward(&mut self, out: IfName) -> Result<End, End> {
+        reception::to_this_host_alone(&self.trip.packet)?;
         let ttl = self.trip.packet.ttl();
         if ttl <= 1 {
             return Err(End::Lost("the time to live is up"));
@@ -302,10 +306,8 @@ impl Way<'_> {
     fn hook(&mut self, hook: Hook, out: Known<IfName>) -> Result<(), End> {
         let context = &mut self.trip.packet.context;
         context.hook = hook;
+        // The incoming one stays, for POSTROUTING too (`net/ipv4/ip_output.c:ip_output`).
         context.out_interface = out;
-        if matches!(hook, Hook::Postrouting | Hook::Output) {
-            context.in_interface = Known::Absent;
-        }
         let through = matches!(hook, Hook::Forward | Hook::Postrouting) && !self.trip.local;
         if through && matches!(context.socket, Known::Unknown(_)) {
             context.socket = Known::Absent;

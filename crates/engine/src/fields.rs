@@ -81,15 +81,14 @@ impl Fields {
         fields
     }
 
-    /// `net/netfilter/nft_payload.c:nft_payload_eval`: no transport header, or a later fragment, is no value.
+    /// `net/netfilter/nf_tables_core.c:nft_payload_fast_eval`: all these are loads of one aligned word or less, and
+    /// those are made from later fragments too (seen on 6.18), where a transport header would be, although
+    /// `nft_payload_eval`, which makes the others, breaks there.
     pub(crate) fn transport(&mut self, packet: &Packet) {
         let all = [field::SPORT, field::DPORT, field::PORTS, field::FLAGS];
         let bits = all.iter().fold(0, |bits, f| bits | 1 << f);
         (self.there, self.unknown) = (self.there & !bits, self.unknown & !bits);
         let Ok(transport) = packet.transport() else { return };
-        if transport.fragment != 0 {
-            return;
-        }
         let at = transport.offset;
         self.load::<2>(field::SPORT, packet.array_at(at));
         self.load::<2>(field::DPORT, packet.array_at(at + 2));

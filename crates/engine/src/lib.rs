@@ -15,6 +15,7 @@ mod fields;
 mod log;
 mod mismatch;
 mod program;
+mod reception;
 mod ruleset;
 mod state;
 mod topology;

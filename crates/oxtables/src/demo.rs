@@ -6,7 +6,6 @@
 mod commands;
 mod counters;
 mod kernel_log;
-mod links;
 mod paper;
 mod report;
 mod script;

@@ -66,6 +66,20 @@ impl Packet {
         Ok(Tcp { head, offset, packet: self })
     }
 
+    /// The TCP header as matches read it that do not look at the fragment offset: in a later fragment whatever is
+    /// where it would be.
+    ///
+    /// # Errors
+    /// [`Missing`], but neither of those about fragments.
+    pub fn tcp_even_in_fragments(&self) -> Result<Tcp<'_>, Missing> {
+        let transport = self.transport()?;
+        if transport.protocol != proto::TCP {
+            return Err(Missing::Absent);
+        }
+        let offset = transport.offset;
+        Ok(Tcp { head: self.array_ref_at(offset)?, offset, packet: self })
+    }
+
     /// The UDP header.
     ///
     /// # Errors

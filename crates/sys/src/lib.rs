@@ -4,11 +4,13 @@
 //! wrapper that is used instead.
 
 pub mod clock;
+pub mod cpu;
 pub mod entry;
 pub mod errno;
 pub mod interface;
 pub mod ipset;
 pub mod kernel_log;
+pub mod links;
 pub mod lock;
 pub mod namespace;
 pub mod netlink;

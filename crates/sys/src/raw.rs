@@ -2,12 +2,17 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, eth, ipproto};
+use rustix::net::{
+    AddressFamily, Protocol, RawProtocol, RecvFlags, SendFlags, SocketFlags, SocketType, eth,
+    ipproto,
+};
+
+use crate::sockopt::{bind_to_interface, set_int};
 
 /// Sends packets whose IP header the caller made. Needs `CAP_NET_RAW` in the network namespace.
 #[derive(Debug)]
@@ -24,6 +29,11 @@ impl Sender {
         Ok(Self { fd: rustix::net::socket_with(family, kind, SocketFlags::CLOEXEC, protocol)? })
     }
 
+    /// Sets the priority (`SO_PRIORITY`) that its packets carry: other parts of the kernel can tell them by it.
+    pub fn set_priority(&self, priority: i32) -> io::Result<()> {
+        set_int(self.fd.as_fd(), libc::SOL_SOCKET, libc::SO_PRIORITY, priority)
+    }
+
     /// Sends a packet, routed to `to`, which is the destination its header says.
     pub fn send(&self, packet: &[u8], to: IpAddr) -> io::Result<()> {
         let to = SocketAddr::new(to, 0);
@@ -32,82 +42,26 @@ impl Sender {
     }
 }
 
-/// Both ends of a cable in one: sends frames as they are by one interface, and sees those that come in by it. Needs
-/// `CAP_NET_RAW` in the network namespace.
+/// Sends Ethernet frames through one interface. Needs `CAP_NET_RAW` in the network namespace.
 #[derive(Debug)]
-pub struct Wire {
+pub struct Frames {
     fd: OwnedFd,
-    buf: Vec<u8>,
 }
 
-impl Wire {
-    /// A socket on the interface with this index, in the calling thread's network namespace.
-    pub fn open(index: u32) -> io::Result<Self> {
-        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+impl Frames {
+    /// A sender through the interface of that index, from the calling thread's network namespace. It receives nothing.
+    pub fn open(interface: u32) -> io::Result<Self> {
         let (family, kind) = (AddressFamily::PACKET, SocketType::RAW);
-        let fd = rustix::net::socket_with(family, kind, flags, Some(eth::ALL))?;
-        // SAFETY: sockaddr_ll is integers only, for which zero is a value.
-        let mut address: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
-        address.sll_family = u16::try_from(libc::AF_PACKET).map_err(io::Error::other)?;
-        // linux/if_ether.h: ETH_P_ALL is 3.
-        address.sll_protocol = 3u16.to_be();
-        address.sll_ifindex = i32::try_from(index).map_err(io::Error::other)?;
-        let len = u32::try_from(size_of::<libc::sockaddr_ll>()).map_err(io::Error::other)?;
-        // SAFETY: the pointer is to a live sockaddr_ll of that length.
-        match unsafe { libc::bind(fd.as_raw_fd(), (&raw const address).cast(), len) } {
-            0 => Ok(Self { fd, buf: vec![0; 65_536] }),
-            _ => Err(io::Error::last_os_error()),
-        }
+        // packet(7): protocol 0 receives nothing.
+        let fd = rustix::net::socket_with(family, kind, SocketFlags::CLOEXEC, None)?;
+        bind_to_interface(fd.as_fd(), interface)?;
+        Ok(Self { fd })
     }
 
-    /// Sends a frame, from its destination address on.
+    /// Sends a frame, from its destination address on, without checksum.
     pub fn send(&self, frame: &[u8]) -> io::Result<()> {
         rustix::net::send(&self.fd, frame, SendFlags::empty())?;
         Ok(())
-    }
-
-    /// The next frame that came in; `None` if there is none now.
-    pub fn received(&mut self) -> io::Result<Option<&[u8]>> {
-        let len = receive(&self.fd, &mut self.buf)?;
-        Ok(len.and_then(|len| self.buf.get(..len)))
-    }
-}
-
-/// Sees the packets of one protocol that are delivered to this host, IPv4 with their IP header. Needs `CAP_NET_RAW` in
-/// the network namespace.
-#[derive(Debug)]
-pub struct Delivered {
-    fd: OwnedFd,
-    buf: Vec<u8>,
-}
-
-impl Delivered {
-    /// A socket for a protocol of IPv4 (1 to 254), in the calling thread's network namespace.
-    pub fn open(protocol: u8) -> io::Result<Self> {
-        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        let (family, kind) = (AddressFamily::INET, SocketType::RAW);
-        let protocol = std::num::NonZeroU32::new(protocol.into())
-            .map(rustix::net::Protocol::from_raw)
-            .ok_or(io::ErrorKind::InvalidInput)?;
-        let fd = rustix::net::socket_with(family, kind, flags, Some(protocol))?;
-        Ok(Self { fd, buf: vec![0; 65_536] })
-    }
-
-    /// The next packet that was delivered; `None` if there is none now.
-    pub fn received(&mut self) -> io::Result<Option<&[u8]>> {
-        let len = receive(&self.fd, &mut self.buf)?;
-        Ok(len.and_then(|len| self.buf.get(..len)))
-    }
-}
-
-fn receive(fd: &OwnedFd, buf: &mut [u8]) -> io::Result<Option<usize>> {
-    loop {
-        match rustix::net::recv(fd, &mut *buf, RecvFlags::empty()) {
-            Ok((len, _)) => return Ok(Some(len)),
-            Err(Errno::AGAIN) => return Ok(None),
-            Err(Errno::INTR) => {}
-            Err(e) => return Err(e.into()),
-        }
     }
 }
 
@@ -121,9 +75,20 @@ pub struct Tap {
 impl Tap {
     /// A tap in the calling thread's network namespace; what passes from now on is kept until it is read.
     pub fn open() -> io::Result<Self> {
+        Self::of(eth::ALL)
+    }
+
+    /// A tap for what the namespace *receives* of one EtherType; what it sends is not seen.
+    pub fn received(ethertype: u16) -> io::Result<Self> {
+        let number = RawProtocol::new(u32::from(ethertype.to_be()));
+        let number = number.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+        Self::of(Protocol::from_raw(number))
+    }
+
+    fn of(protocol: Protocol) -> io::Result<Self> {
         let (family, kind) = (AddressFamily::PACKET, SocketType::DGRAM);
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        let fd = rustix::net::socket_with(family, kind, flags, Some(eth::ALL))?;
+        let fd = rustix::net::socket_with(family, kind, flags, Some(protocol))?;
         Ok(Self { fd, buf: vec![0; 65_536] })
     }
 

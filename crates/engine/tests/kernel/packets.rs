@@ -1,247 +1,313 @@
-//! Random packets: connections that begin, go on, are answered and broken off, and what belongs to none.
+//! Random packets: mostly sound, some of them bent.
 
-use oxtables_base::sample::Rng;
-use oxtables_packet::build::{Fragment, Ip, Tcp, Transport};
-use oxtables_packet::{Packet, proto};
 use std::net::IpAddr;
 
-/// A packet to be sent, and by which end.
-pub(crate) struct Sent {
-    pub(crate) side: usize,
+use oxtables_engine::Arrival;
+use oxtables_packet::build::{Extension, Fragment, Ip, Tcp, Transport};
+use oxtables_packet::{Family, IfName, Known, Link, Packet, PacketType, checksum, exthdr, proto};
+
+use crate::observer;
+use crate::random::Random;
+use crate::world::MAC;
+
+/// Where a packet is put in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// On the wire at eth0.
+    Left,
+    /// On the wire at eth1.
+    Right,
+    /// By a program of the firewall.
+    Local,
+}
+
+/// A packet and how it comes.
+#[derive(Clone, Debug)]
+pub(crate) struct Shot {
+    pub(crate) source: Source,
+    pub(crate) family: Family,
+    /// How its frame is addressed.
+    pub(crate) cast: PacketType,
     pub(crate) bytes: Vec<u8>,
+    /// Bytes behind it in the frame.
+    pub(crate) padding: usize,
 }
 
-/// A connection under way.
-struct Flow {
-    side: usize,
-    src: IpAddr,
-    dst: IpAddr,
-    protocol: u8,
-    sport: u16,
-    dport: u16,
-    /// The next sequence number of each end.
-    seq: [u32; 2],
-    /// The latest packet of this connection that came out on the other side: which side, and how.
-    arrived: Option<(usize, Packet)>,
-}
+/// The hardware address of whoever sends on the wires.
+const SENDER: [u8; 6] = [2, 0, 0, 0, 0, 0x77];
 
-/// Makes packets one after the other, told what became of each.
-pub(crate) struct Traffic {
-    flows: Vec<Flow>,
-    ports: u16,
-    number: u16,
-    last: Option<usize>,
-}
-
-const CLIENTS: [&str; 4] = ["203.0.113.2", "203.0.113.3", "203.0.113.4", "198.51.100.7"];
-const SERVERS: [&str; 4] = ["10.0.0.2", "10.0.0.3", "10.0.0.5", "10.0.0.66"];
-const OWN: [&str; 3] = ["203.0.113.1", "203.0.113.10", "10.0.0.1"];
-const PORTS: [u16; 6] = [22, 53, 80, 443, 1234, 8080];
-const OTHERS: [u8; 6] = [47, proto::ESP, proto::AH, proto::UDPLITE, 136, 47];
-
-fn address(rng: &mut Rng, choices: &[&str]) -> IpAddr {
-    rng.pick(choices).unwrap().parse().unwrap()
-}
-
-impl Traffic {
-    pub(crate) fn new() -> Self {
-        Self { flows: Vec::new(), ports: 20_000, number: 0, last: None }
+impl Shot {
+    fn side(&self) -> usize {
+        usize::from(self.source == Source::Right)
     }
 
-    /// The next packet. Its IPv4 identification is its number, by which it is known again.
-    pub(crate) fn next(&mut self, rng: &mut Rng) -> Sent {
-        self.number += 1;
-        if self.flows.is_empty() || rng.one_in(4) {
-            let flow = self.begin(rng);
-            self.flows.push(flow);
-        }
-        let at = match rng.one_in(3) {
-            true => usize::try_from(rng.bits() >> 9).unwrap_or(0) % self.flows.len(),
-            false => {
-                self.flows.len()
-                    - 1
-                    - usize::try_from((rng.bits() >> 9) % 4).unwrap_or(0).min(self.flows.len() - 1)
-            }
-        };
-        self.last = Some(at);
-        let number = self.number;
-        let flow = &mut self.flows[at];
-        let sent = match flow.arrived.clone() {
-            Some((side, packet)) if rng.one_in(2) => flow.back(rng, side, &packet, number),
-            _ => flow.on(rng, number),
-        };
-        sent.unwrap_or_else(|| flow.on(rng, number).unwrap())
+    fn ethertype(&self) -> u16 {
+        if self.family == Family::Ip4 { 0x0800 } else { 0x86dd }
     }
 
-    /// The packet came out on a side (0, 1) so.
-    pub(crate) fn arrived(&mut self, side: usize, packet: &Packet, from: usize) {
-        if let Some(at) = self.last
-            && self.flows[at].side == from
-        {
-            self.flows[at].arrived = Some((side, packet.clone()));
+    fn to(&self) -> [u8; 6] {
+        match self.cast {
+            PacketType::Broadcast => [0xff; 6],
+            PacketType::Multicast => [1, 0, 0x5e, 0, 0, 1],
+            PacketType::OtherHost => [2, 0, 0, 0, 0, 0x55],
+            _ => MAC[self.side()],
         }
     }
 
-    fn begin(&mut self, rng: &mut Rng) -> Flow {
-        let side = usize::from(rng.one_in(4));
-        let ends = [&CLIENTS, &SERVERS];
-        let src = address(rng, &ends[side][..3]);
-        let src = if side == 0 && rng.one_in(12) { address(rng, &CLIENTS) } else { src };
-        let dst = match rng.one_in(3) {
-            true => address(rng, &OWN),
-            false => address(rng, ends[1 - side]),
+    /// The Ethernet frame.
+    pub(crate) fn frame(&self) -> Vec<u8> {
+        let ethertype = self.ethertype().to_be_bytes();
+        let padding = vec![0xaa; self.padding];
+        [&self.to()[..], &SENDER, &ethertype, &self.bytes, &padding].concat()
+    }
+
+    pub(crate) fn destination(&self) -> IpAddr {
+        observer::destination(self.family, &self.bytes).unwrap()
+    }
+
+    pub(crate) fn arrival(&self) -> Arrival {
+        let interface = |name: &[u8]| Arrival::Interface(IfName::new(name).unwrap());
+        match self.source {
+            Source::Left => interface(b"eth0"),
+            Source::Right => interface(b"eth1"),
+            Source::Local => Arrival::Local,
+        }
+    }
+
+    /// The packet with what is known of it beside its bytes; `None` if no hook ever sees it.
+    pub(crate) fn packet(&self) -> Option<Packet> {
+        let wire = [&self.bytes[..], &vec![0xaa; self.padding]].concat();
+        let mut packet = Packet::parse(&wire).ok()?;
+        // `ip_rcv_core`, `eth_type_trans`.
+        let refused = packet.family() != self.family
+            || !packet.header_checksum_is_right()
+            || self.cast == PacketType::OtherHost;
+        if refused && self.source != Source::Local {
+            return None;
+        }
+        let context = &mut packet.context;
+        context.packet_type = Known::Known(self.cast);
+        context.physical_in = Known::Absent;
+        context.physical_out = Known::Absent;
+        context.bridged = Known::Known(false);
+        context.link = match self.source {
+            Source::Local => Known::Absent,
+            _ => Known::Known(Link {
+                src: SENDER,
+                dst: Some(self.to()),
+                ethertype: self.ethertype(),
+                vlan: None,
+            }),
         };
-        let protocol = match rng.bits() % 16 {
-            0..=6 => proto::TCP,
-            7..=11 => proto::UDP,
-            12..=14 => proto::ICMP,
-            _ => *rng.pick(&OTHERS).unwrap(),
-        };
-        self.ports += 1;
-        let seq =
-            [u32::try_from(rng.bits() >> 33).unwrap(), u32::try_from(rng.bits() >> 33).unwrap()];
-        let (sport, dport) = (self.ports, *rng.pick(&PORTS).unwrap());
-        Flow { side, src, dst, protocol, sport, dport, seq, arrived: None }
+        Some(packet)
     }
 }
 
-impl Flow {
-    /// A packet in the direction in which it began.
-    fn on(&mut self, rng: &mut Rng, number: u16) -> Option<Sent> {
-        let ip = header(rng, self.src, self.dst, number);
-        let ports = (self.sport, self.dport);
-        let bytes = self.packet(rng, &ip, ports, 0, (8, self.sport))?;
-        Some(Sent { side: self.side, bytes })
-    }
+/// Addresses of hosts near eth0, near eth1, and far away.
+const HOSTS: [[&str; 6]; 2] = [
+    ["203.0.113.2", "203.0.113.77", "10.0.0.2", "10.0.0.200", "192.0.2.5", "198.51.100.9"],
+    [
+        "2001:db8:1::2",
+        "2001:db8:1::77",
+        "2001:db8:2::2",
+        "2001:db8:2::200",
+        "2001:db8:5::5",
+        "2a00:1:2::9",
+    ],
+];
+/// The firewall's own.
+const OWN: [[&str; 3]; 2] = [
+    ["203.0.113.1", "203.0.113.10", "10.0.0.1"],
+    ["2001:db8:1::1", "2001:db8:2::1", "2001:db8:2::1"],
+];
+pub(crate) const PORTS: [u16; 10] = [22, 53, 80, 443, 1023, 1024, 5060, 8080, 40000, 65535];
+pub(crate) const TOS: [u8; 8] = [0, 0x02, 0x10, 0x28, 0x48, 0xb8, 0xba, 0xff];
+pub(crate) const HOPS: [u8; 8] = [2, 3, 31, 63, 64, 64, 128, 255];
 
-    /// An answer to what arrived, or an error about it.
-    fn back(&mut self, rng: &mut Rng, side: usize, packet: &Packet, number: u16) -> Option<Sent> {
-        let ip = header(rng, packet.dst(), packet.src(), number);
-        if rng.one_in(6) {
-            let kinds = [(3, 1), (3, 3), (11, 0), (3, 4), (5, 1)];
-            let (kind, code) = *rng.pick(&kinds).unwrap();
-            let all = packet.bytes();
-            let some = if rng.one_in(2) { all.get(..28).unwrap_or(all) } else { all };
-            let transport = Transport::Icmp { kind, code, rest: [0; 4] };
-            let error = Packet::build(&ip, &transport, some).ok()?;
-            return Some(Sent { side, bytes: error.bytes().to_vec() });
-        }
-        let (sport, dport) = packet.ports().unwrap_or((0, 0));
-        let id = packet.icmp().and_then(|i| i.id(packet)).unwrap_or(0);
-        let bytes = self.packet(rng, &ip, (dport, sport), 1, (0, id))?;
-        Some(Sent { side, bytes })
-    }
-
-    fn packet(
-        &mut self,
-        rng: &mut Rng,
-        ip: &Ip,
-        ports: (u16, u16),
-        dir: usize,
-        echo: (u8, u16),
-    ) -> Option<Vec<u8>> {
-        let (sport, dport) = ports;
-        let payload =
-            &b"abcabc0123456789zz--------------"[..usize::try_from(rng.bits() % 32).ok()?];
-        let built = match self.protocol {
-            proto::TCP => {
-                let tcp = self.segment(rng, sport, dport, dir, payload.len());
-                let payload = if tcp.flags & 2 != 0 { &[][..] } else { payload };
-                Packet::build(ip, &Transport::Tcp(tcp), payload)
-            }
-            proto::UDP => Packet::build(ip, &Transport::Udp { sport, dport }, payload),
-            proto::ICMP => {
-                let (kind, id) = echo;
-                let kind =
-                    if rng.one_in(12) { *rng.pick(&[13, 17, 8, 0, 5, 42]).unwrap() } else { kind };
-                let [a, b] = id.to_be_bytes();
-                Packet::build(ip, &Transport::Icmp { kind, code: 0, rest: [a, b, 0, 1] }, payload)
-            }
-            proto::UDPLITE => {
-                let head = [sport.to_be_bytes(), dport.to_be_bytes(), [0; 2], [0; 2]].concat();
-                Packet::build(ip, &Transport::Other(proto::UDPLITE), &[&head, payload].concat())
-            }
-            other => {
-                let head = [0, 0, 0, 7, 0, 0, 0, 7, 0, 0, 0, 0];
-                Packet::build(ip, &Transport::Other(other), &[&head, payload].concat())
-            }
-        };
-        let mut bytes = built.ok()?.bytes().to_vec();
-        if rng.one_in(40) {
-            cut(rng, &mut bytes);
-        } else if rng.one_in(40)
-            && let Some(last) = bytes.last_mut()
-        {
-            // A wrong checksum of the transport, if it has one.
-            *last ^= 0x55;
-        }
-        Some(bytes)
-    }
-
-    fn segment(
-        &mut self,
-        rng: &mut Rng,
-        sport: u16,
-        dport: u16,
-        dir: usize,
-        payload: usize,
-    ) -> Tcp {
-        let mut flags = match (dir, rng.bits() % 12) {
-            (0, 0..=4) => 2,
-            (1, 0..=4) => 18,
-            (_, 5..=7) => 16,
-            (_, 8) => 17,
-            (_, 9) => 4,
-            (_, 10) => 20,
-            _ => *rng.pick(&[0, 3, 1, 24, 63, 18, 2]).unwrap(),
-        };
-        if rng.one_in(10) {
-            flags |= 0x40;
-        }
-        let (seq, ack) = (self.seq[dir], self.seq[1 - dir]);
-        let jump = match rng.bits() % 12 {
-            0 => 100_000,
-            1 => 1,
-            2 => 0u32.wrapping_sub(100_000),
-            3 => 0u32.wrapping_sub(3),
-            _ => 0,
-        };
-        let seq = seq.wrapping_add(jump);
-        let len = if flags & 2 != 0 { 1 } else { u32::try_from(payload).unwrap() };
-        if jump == 0 || rng.one_in(4) {
-            self.seq[dir] = seq.wrapping_add(len).wrapping_add(u32::from(flags & 1));
-        }
-        let options: &[u8] = match rng.bits() % 4 {
-            0 if flags & 2 != 0 => &[2, 4, 5, 0xb4, 1, 3, 3, 7, 4, 2],
-            1 if flags & 2 != 0 => &[2, 4, 1, 0],
-            2 => &[1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0],
-            _ => &[],
-        };
-        let ack = if flags & 16 != 0 { ack } else { 0 };
-        let window = *rng.pick(&[0, 100, 1000, 65535]).unwrap();
-        Tcp { sport, dport, seq, ack, flags, window, options: options.to_vec() }
-    }
+/// What kinds of packets are wanted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Taste {
+    /// Out of a hundred, how many are fragments, bent, and addressed to all.
+    pub(crate) fragments: usize,
+    pub(crate) bent: usize,
+    pub(crate) cast: usize,
 }
 
-fn header(rng: &mut Rng, src: IpAddr, dst: IpAddr, number: u16) -> Ip {
+pub(crate) fn shot(r: &mut Random, family: Family, taste: Taste) -> Shot {
+    let side = usize::from(family == Family::Ip6);
+    let source = *r.pick(&[Source::Left, Source::Left, Source::Right, Source::Local]);
+    let own = |r: &mut Random| r.pick(&OWN[side]).parse().unwrap();
+    let host = |r: &mut Random| r.pick(&HOSTS[side]).parse().unwrap();
+    let src: IpAddr = if source == Source::Local { own(r) } else { host(r) };
+    let dst: IpAddr = match source {
+        Source::Local if r.chance(85) => host(r),
+        Source::Local => own(r),
+        _ if r.chance(45) => own(r),
+        _ => host(r),
+    };
     let mut ip = Ip::new(src, dst);
-    ip.id = number.into();
-    ip.tos = *rng.pick(&[0, 0, 0x10, 0x08, 0x02, 0xb8, 0x03]).unwrap();
-    ip.ttl = *rng.pick(&[64, 64, 64, 9, 10, 2, 1, 128]).unwrap();
-    if rng.one_in(40) {
-        let offset = *rng.pick(&[0, 1, 10]).unwrap();
-        ip.fragment = Some(Fragment { offset, more: rng.one_in(2) });
+    header(r, &mut ip, family, taste);
+    let payload_len = *r.pick(&[0, 0, 1, 8, 20, 33, 100, 200]);
+    let mut payload = r.bytes(payload_len);
+    let transport = transport(r, family, &mut payload);
+    let packet = Packet::build(&ip, &transport, &payload).unwrap();
+    let mut shot =
+        Shot { source, family, cast: PacketType::Host, bytes: packet.bytes().to_vec(), padding: 0 };
+    if source != Source::Local {
+        if r.chance(taste.cast) {
+            let casts = [PacketType::Broadcast, PacketType::Multicast, PacketType::OtherHost];
+            shot.cast = *r.pick(&casts);
+        }
+        if r.chance(10) {
+            shot.padding = r.within(1, 30);
+        }
     }
-    ip
+    if r.chance(taste.bent) {
+        bend(r, &mut shot);
+    }
+    shot
 }
 
-/// The packet ends within its transport header; the IP header says so.
-fn cut(rng: &mut Rng, bytes: &mut Vec<u8>) {
-    let keep = 20 + usize::try_from(rng.bits() % 21).unwrap();
-    bytes.truncate(keep.max(20));
-    let len = u16::try_from(bytes.len()).unwrap().to_be_bytes();
-    bytes[2..4].copy_from_slice(&len);
-    bytes[10..12].fill(0);
-    let sum = oxtables_packet::checksum(&bytes[..20]).to_be_bytes();
-    bytes[10..12].copy_from_slice(&sum);
+fn header(r: &mut Random, ip: &mut Ip, family: Family, taste: Taste) {
+    ip.tos = *r.pick(&TOS);
+    ip.ttl = *r.pick(&HOPS);
+    // The kernel gives a number to what has none.
+    ip.id = u32::from(r.word().max(1));
+    ip.dont_fragment = r.chance(40);
+    if r.chance(taste.fragments) {
+        let (offset, more) = *r.pick(&[(0, true), (1, true), (1, false), (3, false), (185, false)]);
+        ip.fragment = Some(Fragment { offset, more });
+        ip.dont_fragment = false;
+    }
+    match family {
+        // No operation, end of list, router alert: options that hosts on the way do not write to.
+        Family::Ip4 if r.chance(5) => {
+            ip.options = r.pick(&[&[1, 1, 1, 0][..], &[0x94, 4, 0, 0], &[1; 12]]).to_vec();
+        }
+        Family::Ip6 => {
+            ip.flow_label = r.long() & 0xf_ffff;
+            for (header, percent) in [(exthdr::HOP, 6), (exthdr::DEST, 8)] {
+                if r.chance(percent) {
+                    // PadN over the rest.
+                    let pad = *r.pick(&[4, 12]);
+                    let body = [vec![1, pad], vec![0; pad.into()]].concat();
+                    ip.extensions.push(Extension { header, body });
+                }
+            }
+        }
+        Family::Ip4 => {}
+    }
+}
+
+fn transport(r: &mut Random, family: Family, payload: &mut Vec<u8>) -> Transport {
+    let (sport, dport) = (*r.pick(&PORTS), *r.pick(&PORTS));
+    match r.below(20) {
+        0..=7 => Transport::Tcp(Tcp {
+            sport,
+            dport,
+            seq: r.long(),
+            ack: r.long(),
+            flags: *r.pick(&[2, 2, 2, 0x12, 0x10, 0x18, 0x11, 4, 0x14, 0, 0x29, 0x3f, 0xc2]),
+            window: r.word(),
+            options: tcp_options(r),
+        }),
+        8..=12 => Transport::Udp { sport, dport },
+        13..=16 => {
+            let kinds: &[(u8, u8)] = match family {
+                Family::Ip4 => &[(8, 0), (0, 0), (3, 1), (3, 3), (3, 4), (11, 0), (13, 0), (5, 1)],
+                Family::Ip6 => &[(128, 0), (129, 0), (1, 0), (1, 4), (2, 0), (3, 0), (4, 1)],
+            };
+            let (kind, code) = *r.pick(kinds);
+            Transport::Icmp { kind, code, rest: r.long().to_be_bytes() }
+        }
+        17 => Transport::Sctp { sport, dport, tag: r.long() },
+        18 => {
+            payload.splice(..0, r.bytes(24));
+            // DCCP, ESP, AH in IPv4 alone (a header of its own in IPv6), GRE, UDP-Lite, none of them known.
+            Transport::Other(*r.pick(&[33, 50, 47, 136, 2, 200]))
+        }
+        _ => Transport::Other(*r.pick(&[proto::TCP, proto::UDP, proto::ICMP])),
+    }
+}
+
+fn tcp_options(r: &mut Random) -> Vec<u8> {
+    match r.below(5) {
+        0 => vec![2, 4, 5, 0xb4],
+        1 => vec![1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2],
+        2 => vec![2, 4, 5, 0xb4, 4, 2, 3, 3, 7],
+        _ => Vec::new(),
+    }
+}
+
+/// Makes something wrong with a packet, in most cases with a right header checksum.
+fn bend(r: &mut Random, shot: &mut Shot) {
+    let head = if shot.family == Family::Ip4 { 20 } else { 40 };
+    // What a program sends has its length and checksum put right, or is not sent.
+    let local = shot.source == Source::Local;
+    let kinds = if local { 4 } else { 8 };
+    match r.below(kinds) {
+        // Cut, with a length that says so.
+        0 | 1 => {
+            let len = r.within(head, shot.bytes.len());
+            shot.bytes.truncate(len);
+            set_length(shot, len);
+        }
+        // Something else in the transport header.
+        2 | 3 => {
+            let at = head + r.below(20);
+            if let Some(byte) = shot.bytes.get_mut(at) {
+                *byte = r.byte();
+            }
+        }
+        // Cut on the wire alone.
+        4 => {
+            let len = r.below(shot.bytes.len() + 1);
+            shot.bytes.truncate(len);
+        }
+        // A wrong length.
+        5 => {
+            let len = (shot.bytes.len() + r.below(40)).saturating_sub(20);
+            set_length(shot, len);
+        }
+        // Something else in the IP header, but for the addresses, which would lead astray, and the TTL.
+        6 => {
+            let fields: &[usize] =
+                if shot.family == Family::Ip4 { &[0, 1, 2, 3, 4, 9, 10] } else { &[0, 1, 4, 5, 6] };
+            let at = *r.pick(fields);
+            let bit = 1 << r.below(8);
+            if let Some(byte) = shot.bytes.get_mut(at) {
+                *byte ^= bit;
+            }
+        }
+        // Nothing but a wrong checksum.
+        _ => {
+            if let Some(byte) = shot.bytes.get_mut(10) {
+                *byte ^= 0x40;
+            }
+            return;
+        }
+    }
+    if local || r.chance(85) {
+        fix_checksum(shot);
+    }
+}
+
+fn set_length(shot: &mut Shot, len: usize) {
+    let (at, len) = match shot.family {
+        Family::Ip4 => (2, len),
+        Family::Ip6 => (4, len.saturating_sub(40)),
+    };
+    if let Some(field) = shot.bytes.get_mut(at..at + 2) {
+        field.copy_from_slice(&u16::try_from(len).unwrap().to_be_bytes());
+    }
+}
+
+fn fix_checksum(shot: &mut Shot) {
+    if shot.family == Family::Ip6 || shot.bytes.len() < 20 {
+        return;
+    }
+    let len = (usize::from(shot.bytes[0] & 15) * 4).clamp(20, shot.bytes.len());
+    shot.bytes[10..12].fill(0);
+    let sum = checksum(&shot.bytes[..len]);
+    shot.bytes[10..12].copy_from_slice(&sum.to_be_bytes());
 }

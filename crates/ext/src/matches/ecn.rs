@@ -125,14 +125,9 @@ impl Match for Ecn {
         if self.ece.is_none() && self.cwr.is_none() {
             return Truth::Yes;
         }
-        let flags = match packet.tcp() {
+        let flags = match packet.tcp_even_in_fragments() {
             Ok(tcp) => tcp.flags(),
             Err(Missing::Truncated | Missing::Absent) => return Truth::No,
-            Err(Missing::LaterFragment | Missing::OverlappingFragment) => {
-                return Truth::Unknown(
-                    "the kernel reads the data of a later fragment as a TCP header here",
-                );
-            }
             Err(missing) => return missing.truth(),
         };
         let fits = |bit: u8, wanted: Option<Neg<Flag>>| {

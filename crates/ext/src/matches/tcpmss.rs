@@ -3,7 +3,6 @@
 use crate::abi::{self, abi};
 use crate::value::NumRange;
 use crate::*;
-use oxtables_packet::Missing;
 
 const MSS: Opt<Neg<NumRange<u16>>> =
     Opt::neg("mss", "the size that the segment's MSS option states").required();
@@ -63,11 +62,8 @@ impl Extension for TcpMss {
 impl Match for TcpMss {
     /// `tcpmss_mt`: a segment without the option matches when inverted, as any size would.
     fn test(&self, packet: &Packet, _cx: &Context) -> Truth {
-        match packet.tcp().and_then(|tcp| tcp.mss()) {
+        match packet.tcp_even_in_fragments().and_then(|tcp| tcp.mss()) {
             Ok(mss) => (mss.is_some_and(|mss| self.0.value.contains(mss)) != self.0.not).into(),
-            Err(Missing::LaterFragment | Missing::OverlappingFragment) => {
-                Truth::Unknown("the kernel reads the data of a later fragment as a TCP header here")
-            }
             Err(missing) => missing.truth(),
         }
     }

@@ -11,9 +11,8 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 
+use oxtables_sys::links::Links;
 use oxtables_sys::namespace;
-
-use super::links::Links;
 
 /// A host of the demo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,18 +4,21 @@ use std::io;
 use std::net::IpAddr;
 use std::os::fd::AsRawFd;
 
-use oxtables_sys::interface;
-use oxtables_sys::route::Route;
 use oxtables_wire::nl::{Open, Writer, flag};
 
+use crate::interface;
+use crate::route::Route;
+
 /// The namespace in which [`Links`] works: that of the thread which opened it.
-pub(super) struct Links {
+#[derive(Debug)]
+pub struct Links {
     route: Route,
 }
 
 const RTM_NEWLINK: u16 = 16;
 const RTM_NEWADDR: u16 = 20;
 const RTM_NEWROUTE: u16 = 24;
+const IFLA_ADDRESS: u16 = 1;
 const IFLA_IFNAME: u16 = 3;
 const IFLA_LINKINFO: u16 = 18;
 const IFLA_INFO_KIND: u16 = 1;
@@ -23,22 +26,26 @@ const IFLA_INFO_DATA: u16 = 2;
 const IFLA_NET_NS_FD: u16 = 28;
 const VETH_INFO_PEER: u16 = 1;
 const IFF_UP: u32 = 1;
+const IFF_NOARP: u32 = 0x80;
 const IFA_ADDRESS: u16 = 1;
 const IFA_LOCAL: u16 = 2;
 /// No duplicate address detection: the address can be used at once.
 const IFA_F_NODAD: u8 = 2;
+const RTA_OIF: u16 = 4;
 const RTA_GATEWAY: u16 = 5;
 const RT_TABLE_MAIN: u8 = 254;
 const RTPROT_BOOT: u8 = 3;
 const RTN_UNICAST: u8 = 1;
+const RT_SCOPE_LINK: u8 = 253;
 
 impl Links {
-    pub(super) fn open() -> io::Result<Self> {
+    /// Opens a connection to the calling thread's network namespace.
+    pub fn open() -> io::Result<Self> {
         Ok(Self { route: Route::open()? })
     }
 
     /// A veth pair: `name` here, its other end as `eth0` in `peer`.
-    pub(super) fn cable(&self, name: &str, peer: &impl AsRawFd) -> io::Result<()> {
+    pub fn cable(&self, name: &str, peer: &impl AsRawFd) -> io::Result<()> {
         let peer = u32::try_from(peer.as_raw_fd()).map_err(io::Error::other)?;
         let mut w = Writer::new();
         let open = w.begin_with(RTM_NEWLINK, NEW, 1, link(0, 0));
@@ -57,15 +64,32 @@ impl Links {
     }
 
     /// Switches an interface on.
-    pub(super) fn up(&self, name: &str) -> io::Result<()> {
+    pub fn up(&self, name: &str) -> io::Result<()> {
         let mut w = Writer::new();
         let header = link(interface::index(name.as_bytes())?, IFF_UP);
         let open = w.begin_with(RTM_NEWLINK, flag::REQUEST | flag::ACK, 1, header);
         self.request(w, open)
     }
 
+    /// Lets an interface send to every address without asking for its hardware address first.
+    pub fn no_neighbours(&self, name: &str) -> io::Result<()> {
+        let mut w = Writer::new();
+        let header = link(interface::index(name.as_bytes())?, IFF_NOARP);
+        let open = w.begin_with(RTM_NEWLINK, flag::REQUEST | flag::ACK, 1, header);
+        self.request(w, open)
+    }
+
+    /// Gives an interface a hardware address.
+    pub fn hardware_address(&self, name: &str, address: [u8; 6]) -> io::Result<()> {
+        let mut w = Writer::new();
+        let header = link(interface::index(name.as_bytes())?, 0);
+        let open = w.begin_with(RTM_NEWLINK, flag::REQUEST | flag::ACK, 1, header);
+        w.bytes(IFLA_ADDRESS, &address);
+        self.request(w, open)
+    }
+
     /// Gives an interface an address.
-    pub(super) fn address(&self, name: &str, address: IpAddr, prefix: u8) -> io::Result<()> {
+    pub fn address(&self, name: &str, address: IpAddr, prefix: u8) -> io::Result<()> {
         let [a, b, c, d] = interface::index(name.as_bytes())?.to_ne_bytes();
         let header = [family(address), prefix, IFA_F_NODAD, 0, a, b, c, d];
         let mut w = Writer::new();
@@ -77,12 +101,24 @@ impl Links {
     }
 
     /// Sends all that is not nearby to a gateway.
-    pub(super) fn gateway(&self, gateway: IpAddr) -> io::Result<()> {
+    pub fn gateway(&self, gateway: IpAddr) -> io::Result<()> {
         let (table, protocol, kind) = (RT_TABLE_MAIN, RTPROT_BOOT, RTN_UNICAST);
         let header = [family(gateway), 0, 0, 0, table, protocol, 0, kind, 0, 0, 0, 0];
         let mut w = Writer::new();
         let open = w.begin_with(RTM_NEWROUTE, NEW, 1, header);
         w.bytes(RTA_GATEWAY, &octets(gateway));
+        self.request(w, open)
+    }
+
+    /// Sends all that is not nearby out by an interface, as if it were nearby.
+    pub fn all_nearby(&self, name: &str, ipv6: bool) -> io::Result<()> {
+        let (table, protocol, kind) = (RT_TABLE_MAIN, RTPROT_BOOT, RTN_UNICAST);
+        let family = if ipv6 { 10 } else { 2 };
+        let scope = if ipv6 { 0 } else { RT_SCOPE_LINK };
+        let header = [family, 0, 0, 0, table, protocol, scope, kind, 0, 0, 0, 0];
+        let mut w = Writer::new();
+        let open = w.begin_with(RTM_NEWROUTE, NEW, 1, header);
+        w.native32(RTA_OIF, interface::index(name.as_bytes())?);
         self.request(w, open)
     }
 
