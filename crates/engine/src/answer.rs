@@ -1,22 +1,79 @@
 //! The packet that REJECT answers with (`net/ipv4/netfilter/nf_reject_ipv4.c`, `nf_reject_ipv6.c`).
 
-use crate::conntrack::checksum_is_right;
+use crate::conntrack::{sums_up, tuple};
+use crate::topology::{Routed, Topology};
 use oxtables_base::Family;
-use oxtables_packet::Packet;
 use oxtables_packet::build::{Ip, Tcp, Transport};
+use oxtables_packet::{Known, Packet, PacketType, exthdr, proto};
+use std::net::IpAddr;
 
 const RST: u8 = 4;
 const ACK: u8 = 16;
 
 /// The answer's bytes, from its IP header on; `None` where the kernel sends none, or where it depends on what is not
-/// known. Its TTL is 64, the kernel's default; its source is who was spoken to.
-pub(crate) fn to(packet: &Packet, with: &str) -> Option<Vec<u8>> {
-    if packet.fragment() != 0 || !checksum_is_right(packet) {
+/// known. Its TTL is 64, the kernel's default.
+pub(crate) fn to(packet: &Packet, with: &str, topology: &Topology) -> Option<Vec<u8>> {
+    if packet.fragment() != 0 || !may_be_believed(packet) {
         return None;
     }
     match with {
         "tcp-reset" => reset(packet),
-        _ => unreachable(packet, with),
+        _ => unreachable(packet, with, topology),
+    }
+}
+
+/// `nf_reject_verify_csum`, `nf_ip_checksum`, `nf_ip6_checksum`. Protocols that the kernel knows nothing of are summed
+/// up too, in IPv6 with a pseudo header.
+fn may_be_believed(packet: &Packet) -> bool {
+    let v6 = packet.family() == Family::Ip6;
+    let Some((protocol, at)) = tuple::transport(packet) else { return false };
+    let len = packet.total_len().saturating_sub(at);
+    if v6 && len == 0 {
+        return false;
+    }
+    let pseudo = match protocol {
+        proto::UDP if packet.array_at(at + 6) == Ok([0, 0]) => return true,
+        tuple::GRE | exthdr::AUTH | exthdr::ESP | proto::SCTP | proto::UDPLITE => {
+            return true;
+        }
+        proto::TCP | proto::UDP => Some(protocol),
+        _ => v6.then_some(protocol),
+    };
+    sums_up(packet, at, len, pseudo)
+}
+
+/// RFC 1122 3.2.2, RFC 4443 2.4: no error about an error, nor about what is sent to all. Unknown types are errors
+/// (`net/ipv4/icmp.c:icmp_send`, `net/ipv6/icmp.c:is_ineligible`).
+fn may_be_told(packet: &Packet) -> bool {
+    if matches!(packet.context.packet_type, Known::Known(t) if t != PacketType::Host) {
+        return false;
+    }
+    let Some((protocol, at)) = tuple::transport(packet) else { return true };
+    let kind = packet.array_at::<1>(at).map(|[kind]| kind);
+    match (protocol, packet.family()) {
+        (proto::ICMP, Family::Ip4) => {
+            kind.is_ok_and(|kind| kind <= 18 && !matches!(kind, 3 | 4 | 5 | 11 | 12))
+        }
+        (proto::ICMPV6, Family::Ip6) => kind.is_ok_and(|kind| kind >= 128),
+        _ => true,
+    }
+}
+
+/// Who was spoken to says it if that is this host, else this host in its own name: in IPv4 as it speaks to the sender, in
+/// IPv6 as it speaks where the packet came in.
+fn teller(packet: &Packet, topology: &Topology) -> Option<IpAddr> {
+    let (from, to) = (packet.src(), packet.dst());
+    if topology.is_local(to) {
+        return Some(to);
+    }
+    let context = &packet.context;
+    if let (Known::Known(input), IpAddr::V6(_)) = (context.in_interface, from) {
+        return topology.source_towards(&input, from);
+    }
+    match topology.lookup(from) {
+        Known::Known(Routed::Out(out)) => topology.source_towards(&out, from),
+        Known::Known(Routed::Local) => topology.source_to_itself(from),
+        _ => None,
     }
 }
 
@@ -46,7 +103,7 @@ fn reset(packet: &Packet) -> Option<Vec<u8>> {
 }
 
 /// `nf_send_unreach`, `icmpv6_send`: the packet quoted, the whole up to 576 bytes (IPv4) or 1280 (IPv6).
-fn unreachable(packet: &Packet, with: &str) -> Option<Vec<u8>> {
+fn unreachable(packet: &Packet, with: &str, topology: &Topology) -> Option<Vec<u8>> {
     let (kind, code) = match with {
         "icmp-net-unreachable" => (3, 0),
         "icmp-host-unreachable" => (3, 1),
@@ -63,9 +120,7 @@ fn unreachable(packet: &Packet, with: &str) -> Option<Vec<u8>> {
         "icmp6-reject-route" => (1, 6),
         _ => return None,
     };
-    // RFC 1122 3.2.2: no error about an error.
-    let icmp = packet.icmp().or_else(|_| packet.icmpv6());
-    if icmp.is_ok_and(|icmp| matches!(icmp.quoted(packet), Ok(Some(_)))) {
+    if !may_be_told(packet) {
         return None;
     }
     let room = match packet.family() {
@@ -73,7 +128,7 @@ fn unreachable(packet: &Packet, with: &str) -> Option<Vec<u8>> {
         Family::Ip6 => 1280 - 48,
     };
     let quoted = packet.bytes().get(..room).unwrap_or(packet.bytes());
-    let mut ip = Ip::new(packet.dst(), packet.src());
+    let mut ip = Ip::new(teller(packet, topology)?, packet.src());
     ip.tos = match packet.family() {
         Family::Ip4 => (packet.tos() & 0x1e) | 0xc0,
         Family::Ip6 => 0,

@@ -43,7 +43,7 @@ pub(crate) fn carry_out(effect: &Effect, trip: &mut Trip, world: &mut World<'_>)
         Effect::Nat(kind, range) => translate(*kind, range, trip, world),
         Effect::Netmap(network) => netmap(network, trip, world),
         Effect::Reject { with } => {
-            let answer = crate::answer::to(&trip.packet, with);
+            let answer = crate::answer::to(&trip.packet, with, world.topology);
             if let (Some(_), &"tcp-reset", Some(Tracked::Link(link))) =
                 (&answer, with, trip.tracked)
             {
@@ -138,7 +138,7 @@ fn changed(changes: Vec<Result<Change, Missing>>) -> Outcome {
             Err(Missing::NotCaptured) => {
                 return unknown("the capture does not have these bytes of the packet");
             }
-            Err(Missing::Absent | Missing::LaterFragment) => {}
+            Err(Missing::Absent | Missing::LaterFragment | Missing::OverlappingFragment) => {}
             Err(_) => return (Done::Drop, Next::Verdict(Verdict::End(End::Drop))),
         }
     }

@@ -225,7 +225,7 @@ impl Way<'_> {
             Routed::Local => {
                 // net/ipv4/ip_input.c:ip_local_deliver; IPv6 puts together behind the hook.
                 if self.trip.packet.family() == Family::Ip4 {
-                    self.defragment()?;
+                    reception::defragment(&self.trip.packet)?;
                 }
                 self.hook(Hook::Input, Known::Absent)?;
                 Ok(End::Accept(Destination::Local))
@@ -331,7 +331,7 @@ impl Way<'_> {
                 Station::Track => self.track(hook),
                 Station::Nat(lane) => self.nat(lane, hook)?,
                 Station::Confirm => self.confirm()?,
-                Station::Defragment => self.defragment()?,
+                Station::Defragment => reception::defragment(&self.trip.packet)?,
             }
         }
         Ok(())
@@ -445,14 +445,6 @@ impl Way<'_> {
                 Err(End::Lost("another connection took its place meanwhile"))
             }
             _ => Ok(()),
-        }
-    }
-
-    /// `net/ipv4/netfilter/nf_defrag_ipv4.c`: a fragment waits for the others. They are not put together here.
-    fn defragment(&self) -> Result<(), End> {
-        match self.trip.packet.is_fragment() {
-            true => Err(End::Lost("a fragment is held back until the others come")),
-            false => Ok(()),
         }
     }
 

@@ -199,7 +199,6 @@ impl Program {
                 let nat = table.name == TableName::Nat;
                 let station = if nat { Station::Nat(Some(at)) } else { Station::Table(at) };
                 hooks.push((base.map_or(0, |b| b.priority), station));
-                self.tracks |= nat;
             }
             let mut rules = Vec::with_capacity(chain.rules.len());
             for def in &chain.rules {
@@ -371,7 +370,18 @@ fn tracks(rule: &Rule) -> bool {
         "state",
         "ipvs",
     ];
-    const TARGETS: [&str; 4] = ["CONNMARK", "CONNSECMARK", "CT", "SYNPROXY"];
+    // The nat table alone does not: without a translation in it nothing is tracked, and no packet comes to its chains.
+    const TARGETS: [&str; 9] = [
+        "CONNMARK",
+        "CONNSECMARK",
+        "CT",
+        "DNAT",
+        "MASQUERADE",
+        "NETMAP",
+        "REDIRECT",
+        "SNAT",
+        "SYNPROXY",
+    ];
     let matched = |m: &AnyMatch| m.spec().is_some_and(|s| MATCHES.contains(&s.name));
     let target = |t: &AnyTarget| {
         t.spec().is_some_and(|s| TARGETS.contains(&s.name)) && t.effect() != Effect::Notrack

@@ -1,7 +1,7 @@
 //! What the host looks at in a packet by itself, without any rule, when it comes in.
 
 use crate::walk::End;
-use oxtables_packet::{Known, Packet, exthdr};
+use oxtables_packet::{Known, Packet, exthdr, proto};
 
 /// Before PREROUTING: `net/ipv6/ip6_input.c:ip6_rcv_core`, `net/ipv4/ip_input.c:ip_rcv_core`.
 pub(crate) fn before_hooks(packet: &Packet) -> Result<(), End> {
@@ -122,4 +122,50 @@ pub(crate) fn to_this_host_alone(packet: &Packet) -> Result<(), End> {
         }
         _ => Ok(()),
     }
+}
+
+/// `net/ipv4/ip_fragment.c:ip_defrag`, `net/ipv6/netfilter/nf_conntrack_reasm.c:nf_ct_frag6_gather`: a fragment waits for
+/// the others. They are not put together here.
+pub(crate) fn defragment(packet: &Packet) -> Result<(), End> {
+    const HELD: End = End::Lost("a fragment is held back until the others come");
+    match packet.ipv6() {
+        None if packet.is_fragment() => return Err(HELD),
+        // "Jumbo payload inhibits frag. header"
+        Some(ip) if ip.payload_len() != 0 => {}
+        _ => return Ok(()),
+    }
+    let Some(at) = fragment_header(packet) else { return Ok(()) };
+    let short = End::Lost("its fragment header is cut short");
+    let Ok([next, _, high, low]) = packet.array_at(at) else { return Err(short) };
+    let field = u16::from_be_bytes([high, low]);
+    let (offset, more) = (usize::from(field & !7), field & 1 != 0);
+    // RFC 8200 4.5: a first fragment has all headers. One that has not is left to others, as are those whose length
+    // cannot be (`-EPROTO`).
+    let least = match next {
+        proto::TCP => 20,
+        proto::UDP | proto::ICMPV6 => 8,
+        _ => 1,
+    };
+    let first = at + 8;
+    if offset == 0 && packet.total_len() < first + least {
+        return Ok(());
+    }
+    let Some(payload) = packet.total_len().checked_sub(first) else { return Err(short) };
+    let impossible = more && payload % 8 != 0 || offset + payload > usize::from(u16::MAX);
+    if impossible { Ok(()) } else { Err(HELD) }
+}
+
+/// `nf_conntrack_reasm.c:find_prev_fhdr`.
+fn fragment_header(packet: &Packet) -> Option<usize> {
+    let (mut header, mut at) = (packet.ipv6()?.next_header(), 40);
+    while header != exthdr::FRAGMENT {
+        let [next, units] = packet.array_at(at).ok()?;
+        at += match header {
+            exthdr::HOP | exthdr::ROUTING | exthdr::DEST => (usize::from(units) + 1) * 8,
+            exthdr::AUTH => (usize::from(units) + 2) * 4,
+            _ => return None,
+        };
+        header = next;
+    }
+    (at <= packet.total_len()).then_some(at)
 }

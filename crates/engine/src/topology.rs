@@ -1,9 +1,9 @@
 //! Where the host is: its interfaces with their addresses, and its routes.
 
-use oxtables_base::HostMask;
 use oxtables_base::addr::{family_of, prefix_mask};
+use oxtables_base::{Family, HostMask};
 use oxtables_packet::{AddressType, Host, IfName, Known, Packet, SetQuery, Truth};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 /// An interface of the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,26 +136,48 @@ impl Topology {
         })
     }
 
-    /// The address of an interface that speaks to `destination`: the first in whose network the next host is, else the
-    /// first (`net/ipv4/devinet.c:inet_select_addr`); in IPv6 the one most alike (`net/ipv6/addrconf.c`, RFC 6724 rule 8).
+    /// The address that speaks to `destination` by an interface: the first in whose network the next host is, else the
+    /// first (`net/ipv4/devinet.c:inet_select_addr`); in IPv6 any of this host's that fits best
+    /// (`net/ipv6/addrconf.c:ipv6_dev_get_saddr`: rules 1, 2, 5 and 8 of RFC 6724 5).
     #[must_use]
     pub fn source_towards(&self, out: &IfName, destination: IpAddr) -> Option<IpAddr> {
-        let next = self.best(destination).and_then(|r| r.gateway).unwrap_or(destination);
-        let mut own: Vec<(IpAddr, u8)> = self
-            .addresses_of(out)
-            .filter(|(a, _)| family_of(*a) == family_of(destination))
-            .collect();
         if let IpAddr::V6(to) = destination {
-            own.sort_by_key(|(a, _)| match a {
-                IpAddr::V6(a) => (a.to_bits() ^ to.to_bits()).leading_zeros(),
-                IpAddr::V4(_) => 0,
+            let own = self.interfaces.iter().flat_map(|i| {
+                i.addresses.iter().filter_map(move |(a, prefix)| match a {
+                    IpAddr::V6(a) => Some((*a, *prefix, i.name == *out)),
+                    IpAddr::V4(_) => None,
+                })
             });
-            return own.last().map(|(a, _)| *a);
+            let rank = |&(a, prefix, on_out): &(Ipv6Addr, u8, bool)| {
+                let alike = (a.to_bits() ^ to.to_bits()).leading_zeros().min(prefix.into());
+                let (mine, wanted) = (scope(a), scope(to));
+                // The smallest that is large enough, else the largest.
+                let reach = if mine >= wanted { (1, -mine) } else { (0, mine) };
+                (a == to, reach, on_out, alike)
+            };
+            return own.max_by_key(rank).map(|(a, ..)| a.into());
+        }
+        let next = self.best(destination).and_then(|r| r.gateway).unwrap_or(destination);
+        // Addresses of the host alone are for nobody else; one without others takes another interface's.
+        let others = |(a, _): &(IpAddr, u8)| family_of(*a) == Family::Ip4 && !a.is_loopback();
+        let mut own: Vec<(IpAddr, u8)> = self.addresses_of(out).filter(others).collect();
+        if own.is_empty() {
+            let all = self.interfaces.iter().flat_map(|i| i.addresses.iter().copied());
+            own.extend(all.filter(others).take(1));
         }
         let near = own.iter().find(|(a, prefix)| {
             HostMask::new(*a, prefix_mask(family_of(*a), *prefix)).is_some_and(|n| n.contains(next))
         });
         near.or(own.first()).map(|(a, _)| *a)
+    }
+
+    /// The address with which this host speaks to itself at `own`: the first of its network on that interface, which is
+    /// the preferred source of its local route (`net/ipv4/fib_frontend.c:fib_add_ifaddr`).
+    #[must_use]
+    pub fn source_to_itself(&self, own: IpAddr) -> Option<IpAddr> {
+        let has = |i: &&Interface| i.addresses.iter().any(|(a, _)| *a == own);
+        let on = self.interfaces.iter().find(has).map(|i| i.name);
+        on.map_or(Some(own), |on| self.source_towards(&on, own))
     }
 
     /// The addresses of an interface, first the one it is known by.
@@ -188,6 +210,15 @@ impl Topology {
             return AddressType::Broadcast;
         }
         AddressType::Unicast
+    }
+}
+
+/// How far an IPv6 address reaches (`ipv6_addr_scope2type`): this host, this link, all.
+fn scope(address: Ipv6Addr) -> i8 {
+    match address {
+        _ if address.is_loopback() => 1,
+        _ if address.is_unicast_link_local() => 2,
+        _ => 14,
     }
 }
 

@@ -218,15 +218,21 @@ impl Packet {
         self.update_transport_sum(sum, delta)
     }
 
-    /// Sets those TCP flags that are in `mask` to what `value` has (`ECN`: ECE 64, CWR 128).
+    /// Sets those TCP flags that are in `mask` to what `value` has (`ECN`: ECE 64, CWR 128). The kernel does not look
+    /// whether it is a later fragment (`net/ipv4/netfilter/ipt_ECN.c:set_ect_tcp`).
     ///
     /// # Errors
-    /// As [`Packet::tcp`].
+    /// As [`Packet::tcp_even_in_fragments`].
     pub fn set_tcp_flags(&mut self, mask: u8, value: u8) -> Result<(), Missing> {
-        let tcp = self.tcp()?;
-        let flags = (tcp.flags() & !mask) | (value & mask);
-        let [offset_bits, _] = self.array_at(tcp.offset() + 12)?;
-        self.set_transport_word(12, u16::from_be_bytes([offset_bits, flags]))
+        let tcp = self.tcp_even_in_fragments()?;
+        let (flags, start) = ((tcp.flags() & !mask) | (value & mask), tcp.offset());
+        if flags == tcp.flags() {
+            return Ok(());
+        }
+        let [offset_bits, _] = self.array_at(start + 12)?;
+        let sum = (start + 16, self.word(start + 16)?);
+        let delta = self.overwrite(start + 12, &[offset_bits, flags])?;
+        self.update_transport_sum(Some(sum), delta)
     }
 
     /// Lowers the TCP maximum segment size to `mss`, or adds the option where the segment has none and no payload:

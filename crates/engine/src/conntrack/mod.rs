@@ -418,7 +418,7 @@ fn udplite_is_sound(packet: &Packet, verify: bool) -> bool {
 }
 
 /// `nf_checksum` of a whole transport header. What the capture does not have is taken for right.
-pub(crate) fn checksum_is_right(packet: &Packet) -> bool {
+fn checksum_is_right(packet: &Packet) -> bool {
     let Some((protocol, at)) = tuple::transport(packet) else { return true };
     let len = packet.total_len().saturating_sub(at);
     let pseudo = match protocol {
@@ -432,7 +432,7 @@ pub(crate) fn checksum_is_right(packet: &Packet) -> bool {
 }
 
 /// Whether `len` bytes from `at`, with the pseudo header of a protocol, sum up to all ones.
-fn sums_up(packet: &Packet, at: usize, len: usize, pseudo: Option<u8>) -> bool {
+pub(crate) fn sums_up(packet: &Packet, at: usize, len: usize, pseudo: Option<u8>) -> bool {
     let Ok(bytes) = packet.bytes_at(at, len) else { return true };
     let stated = u32::try_from(packet.total_len().saturating_sub(at)).unwrap_or(0);
     let pseudo = pseudo.map_or(0, |p| pseudo_header_sum(packet.src(), packet.dst(), p, stated));

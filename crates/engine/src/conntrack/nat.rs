@@ -34,7 +34,6 @@ pub(crate) enum SetUp {
 }
 
 /// Generic routing encapsulation.
-const GRE: u8 = 47;
 
 /// Random ports: `NF_NAT_RANGE_PROTO_RANDOM`, `NF_NAT_RANGE_PROTO_RANDOM_FULLY`.
 const RANDOM: u32 = 1 << 2 | 1 << 4;
@@ -234,8 +233,14 @@ fn rewrite(packet: &mut Packet, target: &Tuple, manip: Manip) -> Result<(), Miss
             Manip::Source => packet.set_sport(target.sport)?,
             Manip::Destination => packet.set_dport(target.dport)?,
         },
-        // `gre_manip_pkt`: at least the short header must be there.
-        Some(GRE) => packet.transport().and_then(|t| packet.bytes_at(t.offset, 8)).map(drop)?,
+        // `gre_manip_pkt`: calls keep their numbers, and other versions than 0 and 1 cannot be.
+        Some(tuple::GRE) => {
+            let transport = packet.transport()?;
+            let head: [u8; 8] = packet.array_at(transport.offset)?;
+            if manip == Manip::Destination && head[1] & 7 > 1 {
+                return Err(Missing::Malformed);
+            }
+        }
         _ => {}
     }
     match manip {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 /// The place and protocol of the transport header; `None` where connection tracking finds none
 /// (`nf_conntrack_core.c:get_l4proto`).
-pub(super) fn transport(packet: &Packet) -> Option<(u8, usize)> {
+pub(crate) fn transport(packet: &Packet) -> Option<(u8, usize)> {
     match packet.family() {
         Family::Ip4 => {
             let transport = packet.transport().ok()?;
@@ -59,9 +59,22 @@ fn numbers(packet: &Packet, protocol: u8, at: usize) -> Option<(u16, u16)> {
         }
         proto::ICMP if packet.family() == Family::Ip4 => icmp(packet, at),
         proto::ICMPV6 if packet.family() == Family::Ip6 => icmp(packet, at),
+        GRE => match (packet.array_at::<4>(at), packet.array_at::<8>(at)) {
+            // Version 1 is PPTP's, known by its call (`nf_conntrack_proto_gre.c:gre_pkt_to_tuple`).
+            (Ok([_, version, _, _]), Ok([_, _, a, b, _, _, c, d])) if version & 7 == 1 => {
+                let call = u16::from_be_bytes([c, d]);
+                (u16::from_be_bytes([a, b]) == GRE_PPP).then_some((0, call))
+            }
+            _ => Some((0, 0)),
+        },
         _ => Some((0, 0)),
     }
 }
+
+/// Generic routing encapsulation.
+pub(crate) const GRE: u8 = 47;
+/// `GRE_PROTO_PPP`.
+const GRE_PPP: u16 = 0x880b;
 
 /// The identifier, and type with code (`nf_conntrack_proto_icmp.c:icmp_pkt_to_tuple`).
 fn icmp(packet: &Packet, at: usize) -> Option<(u16, u16)> {

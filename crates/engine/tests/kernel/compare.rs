@@ -7,10 +7,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use oxtables_backend::{Backend, BackendError, Scope, Transaction};
 use oxtables_base::Counters;
+use oxtables_engine::Outcome::Unknown;
 use oxtables_engine::{Arrival, Destination, End, Engine, Options, Ruleset, Step, Walk};
 use oxtables_ext::NoHost;
 use oxtables_model::{Edit, TableName};
-use oxtables_packet::{Family, Hook, Known, Moment, Packet, proto};
+use oxtables_packet::{Family, Hook, Known, Moment, Packet};
 use oxtables_syntax::Request;
 use oxtables_syntax::restore::{self, Item, RestoreError, RestoreOptions};
 
@@ -104,11 +105,8 @@ impl Bench {
             let before = shots.len();
             let mut engine = engine(family, text);
             shots.retain(|shot| {
-                let unknown = match walk(&mut engine, shot, false) {
-                    (_, Some(Walk { end: End::Unknown(why), .. })) => why,
-                    (_, Some(Walk { end: End::Queue(_), .. })) => "queued".to_owned(),
-                    _ => return true,
-                };
+                let (_, walk) = walk(&mut engine, shot, true);
+                let Some(unknown) = walk.as_ref().and_then(untold) else { return true };
                 *outcome.unknown.entry(unknown).or_default() += 1;
                 false
             });
@@ -209,6 +207,21 @@ impl Bench {
     }
 }
 
+/// Why the engine does not know the packet's end, or whether a rule fits that only counts.
+fn untold(walk: &Walk) -> Option<String> {
+    match &walk.end {
+        End::Unknown(why) => return Some(why.clone()),
+        End::Queue(_) => return Some("queued".to_owned()),
+        _ => {}
+    }
+    walk.steps.iter().find_map(|step| match step {
+        Step::Rule { outcome: Unknown { condition, why }, .. } => {
+            Some(format!("{condition}: {why}"))
+        }
+        _ => None,
+    })
+}
+
 fn wrong(e: impl std::fmt::Debug) -> io::Error {
     io::Error::other(format!("{e:?}"))
 }
@@ -261,7 +274,7 @@ fn now() -> Moment {
 }
 
 /// What the engine expects to be seen; no walk if no hook sees the packet.
-fn walk(engine: &mut Engine, shot: &Shot, record: bool) -> (Vec<Seen>, Option<Walk>) {
+pub(crate) fn walk(engine: &mut Engine, shot: &Shot, record: bool) -> (Vec<Seen>, Option<Walk>) {
     let Some(packet) = shot.packet() else { return (Vec::new(), None) };
     let time = now();
     let walk = match record {
@@ -296,20 +309,29 @@ fn expect(engine: &mut Engine, walk: &Walk, time: Moment, seen: &mut Vec<Seen>) 
     }
 }
 
-/// A reset leaves the sum of its TCP header to the interface.
+/// Without what cannot be told: the sum of a reset's TCP header is left to the interface, and the identification of an
+/// error of the host's own is any.
 fn without_checksum(seen: &Seen) -> Seen {
     Seen { bytes: unsummed(&seen.bytes), ..seen.clone() }
 }
 
 fn unsummed(bytes: &[u8]) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
-    let at = match Packet::parse(&bytes).map(|p| (p.transport(), p.tcp().map(|t| t.flags()))) {
-        Ok((Ok(transport), Ok(flags))) if transport.protocol == proto::TCP && flags & 4 != 0 => {
-            transport.offset + 16
-        }
-        _ => return bytes,
-    };
-    bytes[at..at + 2].fill(0);
+    let Ok(packet) = Packet::parse(&bytes) else { return bytes };
+    let Ok(transport) = packet.transport() else { return bytes };
+    let reset = packet.tcp().is_ok_and(|tcp| tcp.flags() & 4 != 0);
+    let error = packet.icmp().is_ok_and(|icmp| icmp.kind == 3) && packet.tos() & 0xe0 == 0xc0;
+    if reset {
+        bytes[transport.offset + 16..][..2].fill(0);
+    }
+    // An error of ICMPv6 has a flow label by chance.
+    if packet.icmpv6().is_ok_and(|icmp| icmp.kind == 1) {
+        bytes[1..4].fill(0);
+    }
+    if error {
+        bytes[4..6].fill(0);
+        bytes[10..12].fill(0);
+    }
     bytes
 }
 

@@ -362,7 +362,7 @@ fn action(r: &mut Random, place: &Place<'_>, flavour: Flavour) -> Action {
     }
     match place.table {
         "mangle" if r.chance(70) => mangle(r, place, flavour),
-        "filter" if r.chance(25) => reject(r, place),
+        "filter" if !(flavour.stateful || flavour.nat) && r.chance(25) => reject(r, place),
         "raw" if flavour.stateful && r.chance(40) => plain("-j CT --notrack"),
         "nat" if place.base && r.chance(80) => nat(r, place),
         "nat" => plain(*r.pick(&["-j ACCEPT", "-j RETURN", "-j RETURN"])),

@@ -11,6 +11,7 @@
 
 mod compare;
 mod conditions;
+mod flows;
 mod observer;
 mod packets;
 mod random;
@@ -23,6 +24,7 @@ use std::io;
 use std::time::Instant;
 
 use compare::{Bench, Outcome};
+use flows::Flows;
 use observer::Observer;
 use oxtables_packet::Family;
 use packets::{Shot, Taste};
@@ -59,13 +61,22 @@ fn case(seed: u64, number: u64, ipv6: bool) -> (Rules, Vec<Shot>) {
     let mut r = Random::new(seed.wrapping_add(number.wrapping_mul(0x1_0000_0001)));
     let family = if ipv6 && number % 2 == 1 { Family::Ip6 } else { Family::Ip4 };
     let flavour = Flavour { stateful: number % 4 >= 2, nat: number % 8 >= 6 };
-    let taste = Taste {
-        fragments: 15,
-        bent: 15,
-        cast: 5,
-    };
+    let taste = Taste { fragments: 15, bent: 15, cast: 5 };
     let rules = rules::rules(&mut r, family, flavour);
-    let shots = (0..PACKETS).map(|_| packets::shot(&mut r, family, taste)).collect();
+    // Answers are made to what the engine lets through, with the addresses it has then.
+    let (mut flows, mut engine) = (Flows::new(family), compare::engine(family, &rules.text()));
+    let together = flavour.stateful || flavour.nat;
+    let shots = (0..PACKETS).map(|_| {
+        if !together || r.chance(40) {
+            return packets::shot(&mut r, family, taste);
+        }
+        let shot = flows.next(&mut r);
+        if let (_, Some(walk)) = compare::walk(&mut engine, &shot, false) {
+            flows.became(&shot, &walk);
+        }
+        shot
+    });
+    let shots = shots.collect();
     (rules, shots)
 }
 

@@ -104,7 +104,7 @@ impl Shot {
 }
 
 /// Addresses of hosts near eth0, near eth1, and far away.
-const HOSTS: [[&str; 6]; 2] = [
+pub(crate) const HOSTS: [[&str; 6]; 2] = [
     ["203.0.113.2", "203.0.113.77", "10.0.0.2", "10.0.0.200", "192.0.2.5", "198.51.100.9"],
     [
         "2001:db8:1::2",
@@ -116,7 +116,7 @@ const HOSTS: [[&str; 6]; 2] = [
     ],
 ];
 /// The firewall's own.
-const OWN: [[&str; 3]; 2] = [
+pub(crate) const OWN: [[&str; 3]; 2] = [
     ["203.0.113.1", "203.0.113.10", "10.0.0.1"],
     ["2001:db8:1::1", "2001:db8:2::1", "2001:db8:2::1"],
 ];
@@ -139,12 +139,16 @@ pub(crate) fn shot(r: &mut Random, family: Family, taste: Taste) -> Shot {
     let own = |r: &mut Random| r.pick(&OWN[side]).parse().unwrap();
     let host = |r: &mut Random| r.pick(&HOSTS[side]).parse().unwrap();
     let src: IpAddr = if source == Source::Local { own(r) } else { host(r) };
-    let dst: IpAddr = match source {
+    let mut dst: IpAddr = match source {
         Source::Local if r.chance(85) => host(r),
         Source::Local => own(r),
         _ if r.chance(45) => own(r),
         _ => host(r),
     };
+    // To oneself from the very same address: a connection whose reply has its own name.
+    while dst == src {
+        dst = host(r);
+    }
     let mut ip = Ip::new(src, dst);
     header(r, &mut ip, family, taste);
     let payload_len = *r.pick(&[0, 0, 1, 8, 20, 33, 100, 200]);
