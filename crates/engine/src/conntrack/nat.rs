@@ -33,8 +33,6 @@ pub(crate) enum SetUp {
     Unknown(String),
 }
 
-/// Generic routing encapsulation.
-
 /// Random ports: `NF_NAT_RANGE_PROTO_RANDOM`, `NF_NAT_RANGE_PROTO_RANDOM_FULLY`.
 const RANDOM: u32 = 1 << 2 | 1 << 4;
 
