@@ -145,7 +145,7 @@ fn a_packet_of_a_capture_is_explained() {
         vec![0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 228, 0, 0, 0];
     pcap.extend([0; 8]);
     pcap.extend([28, 0, 0, 0, 28, 0, 0, 0]);
-    pcap.extend([0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0, 0, 192, 0, 2, 66, 192, 0, 2, 10]);
+    pcap.extend([0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0xf6, 0x84, 192, 0, 2, 66, 192, 0, 2, 10]);
     pcap.extend([0, 9, 0, 10, 0, 8, 0, 0]);
     let file = Rules::new("pcap", "");
     std::fs::write(&file.0, &pcap).unwrap();
