@@ -205,7 +205,12 @@ fn table(results: &Results, tools: &[Tool], shape: &str, size: usize) -> String 
                 .iter()
                 .copied()
                 .chain(ratios)
-                .map(|v| v.map_or_else(|| "fails".to_owned(), |v| format!("{v:.2}")))
+                .map(|v| match v {
+                    None => "fails".to_owned(),
+                    // Nothing against nothing: less than the clock ticks.
+                    Some(v) if v.is_nan() => "-".to_owned(),
+                    Some(v) => format!("{v:.2}"),
+                })
                 .collect();
             out.push_str(&format!("| {} | {} | {} |\n", place.2, what.name(), cells.join(" | ")));
         }
